@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from author_wflw98 import wflw98
 
 from labelkit.geometry import Array, Similarity, procrustes_mean
 from labelkit.scheme import Curve, Point, Scheme, pairs_from_index
@@ -91,7 +92,8 @@ def ibug68_words() -> list[tuple[str, str, str]]:
     for side in ("right", "left"):
         for i in range(5):
             step = i if side == "right" else 4 - i
-            where = {0: "outer end", 2: "middle", 4: "inner end"}.get(step, f"step {step} of 4 from the outer end")
+            ends = {0: "outer end", 2: "middle", 4: "inner end"}
+            where = ends.get(step, f"step {step} of 4 from the outer end")
             words.append((f"brow_{side}_{step}", f"brow_{side}", f"On the {side} brow, {where}."))
     for i in range(4):
         where = ("between the eyes", "a third down", "two thirds down", "the tip of the nose")[i]
@@ -107,10 +109,11 @@ def ibug68_words() -> list[tuple[str, str, str]]:
     }
     for side, places in lids.items():
         for place in places:
+            lid, _, third = place.partition("_")
             where = (
-                f"The {place} corner of the {side} eye."
-                if "_" not in place
-                else f"On the edge of the {side} eye's {place.split('_')[0]} lid, its {place.split('_')[1]} third."
+                f"On the edge of the {side} eye's {lid} lid, its {third} third."
+                if third
+                else f"The {place} corner of the {side} eye."
             )
             words.append((f"eye_{side}_{place}", f"eye_{side}", where))
     words += lip_words()
@@ -127,18 +130,15 @@ def lip_words() -> list[tuple[str, str, str]]:
     words = []
     for ring, names in (("outer", upper + lower), ("inner", inner)):
         for name in names:
-            place = name.replace("_", " ")
-            words.append(
-                (f"lip_{ring}_{name}", "mouth", f"On the {ring} edge of the lips: {place} (2 is nearer the corner).")
-                if name[-1] in "12"
-                else (f"lip_{ring}_{name}", "mouth", f"On the {ring} edge of the lips: {place}.")
-            )
+            place = name.replace("_", " ") + (" (2 is nearer the corner)" if name[-1] in "12" else "")
+            words.append((f"lip_{ring}_{name}", "mouth", f"On the {ring} edge of the lips: {place}."))
     return words
 
 
 def main(data: str, out: str) -> None:
-    scheme = ibug68(read_shapes(Path(data)))
-    (Path(out) / "ibug68.json").write_text(scheme.to_json(), encoding="utf-8")
+    base = ibug68(read_shapes(Path(data)))
+    for scheme in (base, wflw98(base)):
+        (Path(out) / f"{scheme.name}.json").write_text(scheme.to_json(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,9 @@ BoxKind = Literal["landmarks", "detector", "user"]
 #: Distance of the outer eye corners of ``ibug68`` on the plane.
 PLANE_IOD = 0.76
 
+#: What rounding leaves of a sum of squares that should be 0, as a share of the squares.
+_ROUNDING = 1e-24
+
 
 def freeze(values: ArrayLike) -> Array:
     """A read-only float64 copy of ``values``."""
@@ -146,7 +149,8 @@ class Similarity:
         Both (N, 2); pairs in which a coordinate is NaN do not count. Closed form in
         complex numbers: with centred points z and w, a + ib = Σ z̄ w / Σ |z|² (Umeyama
         1991 in two dimensions, where it needs no singular value decomposition).
-        Raises `BoxError` when fewer than two different points are there.
+        Raises `BoxError` when fewer than two different points are there on either side, or
+        when the best scale is 0: nothing leads back from that.
         """
         src, dst = (np.asarray(p, np.float64).reshape(-1, 2) for p in (source, target))
         w = np.ones(len(src)) if weights is None else np.asarray(weights, np.float64)
@@ -158,10 +162,13 @@ class Similarity:
         mean_src, mean_dst = share @ src, share @ dst
         z, t = src - mean_src, dst - mean_dst
         spread = float(share @ (z**2).sum(1))
-        if spread == 0:
+        # Equal points do not cancel exactly, hence no comparison with 0.
+        if spread <= _ROUNDING * float(share @ (src**2).sum(1)):
             raise BoxError("a similarity needs two different points")
         a = float(share @ (z * t).sum(1)) / spread
         b = float(share @ (z[:, 0] * t[:, 1] - z[:, 1] * t[:, 0])) / spread
+        if (a**2 + b**2) * spread <= _ROUNDING * float(share @ (dst**2).sum(1)):
+            raise BoxError("the points have no similarity: its scale would be 0")
         tx, ty = mean_dst - np.array([[a, -b], [b, a]]) @ mean_src
         return cls(a, b, float(tx), float(ty))
 

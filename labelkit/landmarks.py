@@ -87,7 +87,13 @@ class Landmarks:
         return Box.around(self.xy, self.scheme)
 
     def flipped(self, width: float, scheme: Scheme) -> Landmarks:
-        """The landmarks in the mirrored image of ``width`` px, left and right renamed."""
+        """The landmarks in the mirrored image of ``width`` px, left and right renamed.
+
+        Raises `InputError` when ``scheme`` has another number of points, `SchemeError`
+        when it is asymmetric.
+        """
+        if len(scheme) != len(self):
+            raise InputError(f"scheme {scheme.name!r} has {len(scheme)} points, not {len(self)}")
         order = scheme.mirror_index
         return Landmarks(
             self.scheme, flip_points(self.xy, width)[order], self.state[order], self.visibility[order]

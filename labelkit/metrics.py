@@ -39,14 +39,15 @@ def nme(predicted: ArrayLike, true: ArrayLike, normalizer: ArrayLike) -> Array:
 
 def failure_rate(errors: ArrayLike, threshold: float = 0.1, missed: int = 0) -> float:
     """The share of faces whose NME exceeds the threshold; ``missed`` faces that nothing
-    was predicted for count as failures. NaN for no faces."""
+    was predicted for count as failures, and so do NaN errors. NaN for no faces."""
     array = np.asarray(errors, np.float64)
     total = len(array) + missed
-    return float((np.sum(array > threshold) + missed) / total) if total else float("nan")
+    return float((np.sum(~(array <= threshold)) + missed) / total) if total else float("nan")
 
 
 def ced(errors: ArrayLike, thresholds: ArrayLike, missed: int = 0) -> Array:
-    """Cumulative error distribution: the share of faces with an NME at most each threshold."""
+    """Cumulative error distribution: the share of faces with an NME at most each threshold,
+    in which ``missed`` faces and those with a NaN error never are."""
     array = np.sort(np.asarray(errors, np.float64))
     total = len(array) + missed
     return np.asarray(np.searchsorted(array, np.asarray(thresholds), side="right") / max(total, 1))
@@ -56,11 +57,11 @@ def auc(errors: ArrayLike, threshold: float = 0.1, missed: int = 0) -> float:
     """Area under the CED from 0 to the threshold, divided by the threshold: 0 to 1.
 
     The distribution is a staircase, so its area is exact: a face with error e adds
-    (threshold - e) / threshold. NaN for no faces.
+    (threshold - e) / threshold, one with a NaN error nothing. NaN for no faces.
     """
     array = np.asarray(errors, np.float64)
     total = len(array) + missed
-    return float(np.clip(1 - array / threshold, 0, None).sum() / total) if total else float("nan")
+    return float(np.nansum(np.clip(1 - array / threshold, 0, None)) / total) if total else float("nan")
 
 
 def mahalanobis(predicted: ArrayLike, cov: ArrayLike, true: ArrayLike) -> Array:
@@ -81,7 +82,8 @@ def calibration(
     """The share of true points inside the p-ellipse, r² = -2 ln(1 - p), for every level:
     ``{"p39": ..., "p68": ...}``. NaN where no point has a spread."""
     distances = mahalanobis(predicted, cov, true).ravel()
-    distances = distances[np.isfinite(distances)]
+    # Infinite is outside of every ellipse: a flat covariance must not hide the point.
+    distances = distances[~np.isnan(distances)]
     return {
         f"p{round(100 * p)}": float(np.mean(distances**2 <= -2 * np.log(1 - p)))
         if len(distances)

@@ -49,7 +49,9 @@ class Prediction:
         spread = freeze(np.full((count, 2, 2), np.nan) if cov is None else cov)
         sure = freeze(np.full(count, np.nan) if confidence is None else confidence)
         if points.shape != (count, 2) or spread.shape != (count, 2, 2) or sure.shape != (count,):
-            raise InputError(f"a prediction of {points.shape} has cov {spread.shape}, confidence {sure.shape}")
+            raise InputError(
+                f"a prediction of {points.shape} has cov {spread.shape}, confidence {sure.shape}"
+            )
         for name, value in (("xy", points), ("cov", spread), ("confidence", sure)):
             object.__setattr__(self, name, value)
         for name, other in (("model", model), ("crop", crop), ("scheme", scheme)):
@@ -57,6 +59,17 @@ class Prediction:
 
     def __len__(self) -> int:
         return len(self.xy)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Prediction)
+            and (self.model, self.crop, self.scheme) == (other.model, other.crop, other.scheme)
+            and np.array_equal(self.xy, other.xy, equal_nan=True)
+            and np.array_equal(self.cov, other.cov, equal_nan=True)
+            and np.array_equal(self.confidence, other.confidence, equal_nan=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # arrays inside: equal by value, not hashable
 
     def landmarks(self) -> Landmarks:
         """The points as landmarks in the state ``predicted``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -137,11 +138,11 @@ class Scheme:
         """The file's text: one line per point, so that a change shows as one line."""
         data = self.to_dict()
         rows = {key: data.pop(key) for key in ("points", "mirror", "curves")}
-        head = json.dumps({**data, **{key: f"@{key}@" for key in rows}}, indent=1, ensure_ascii=False)
+        text = json.dumps(data, indent=1, ensure_ascii=False).removesuffix("\n}")
         for key, items in rows.items():
             lines = ",\n  ".join(json.dumps(item, ensure_ascii=False) for item in items)
-            head = head.replace(f'"@{key}@"', f"[\n  {lines}\n ]" if items else "[]")
-        return head + "\n"
+            text += f',\n "{key}": ' + (f"[\n  {lines}\n ]" if items else "[]")
+        return text + "\n}\n"
 
     def _checked(self, points: ArrayLike) -> Array:
         array = np.asarray(points, np.float64)
@@ -173,17 +174,19 @@ def load_scheme(scheme: str | Path | Scheme) -> Scheme:
     path = Path(scheme)
     if path.suffix != ".json" and not path.exists():
         known = ", ".join(builtin_schemes())
-        raise SchemeError(f"no scheme is called {str(scheme)!r}; built in are {known}; else give a .json file")
+        raise SchemeError(
+            f"no scheme is called {str(scheme)!r}; built in are {known}; else give a .json file"
+        )
     return read_scheme(path)
 
 
 def read_scheme(path: Path) -> Scheme:
     """The scheme in a JSON file; raises `SchemeError` naming the file."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a mark first
     except OSError as error:
         raise SchemeError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SchemeError(f"{path}: is not JSON ({error})") from error
     try:
         return scheme_from_dict(data)
@@ -198,35 +201,54 @@ def scheme_from_dict(data: Any) -> Scheme:
     try:
         return Scheme(
             name=data["name"],
-            points=tuple(_point(entry) for entry in data["points"]),
-            mirror=tuple((int(i), int(j)) for i, j in data.get("mirror", [])),
+            points=tuple(_point(number, entry) for number, entry in enumerate(data["points"])),
+            mirror=tuple((operator.index(i), operator.index(j)) for i, j in data.get("mirror", [])),
             curves=tuple(
-                Curve(str(c["name"]), tuple(int(i) for i in c["points"]), bool(c.get("closed", False)))
+                Curve(
+                    _text(c["name"]),
+                    tuple(operator.index(i) for i in c["points"]),
+                    bool(c.get("closed", False)),
+                )
                 for c in data.get("curves", [])
             ),
-            normalizers={str(k): _ends(v) for k, v in data.get("normalizers", {}).items()},
-            **{key: str(data.get(key, "")) for key in ("title", "version", "description", "source")},
+            normalizers={_text(k): _ends(v) for k, v in data.get("normalizers", {}).items()},
+            version=_text(data.get("version", "1")),
+            **{key: _text(data.get(key, "")) for key in ("title", "description", "source")},
         )
     except KeyError as error:
         raise SchemeError(f"the entry {error} is missing") from error
+    except SchemeError:
+        raise
     except (TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, SchemeError):
-            raise
         raise SchemeError(f"an entry has the wrong form ({error})") from error
 
 
-def _point(entry: Mapping[str, Any]) -> Point:
-    return Point(
-        str(entry["name"]),
-        float(entry["x"]),
-        float(entry["y"]),
-        str(entry.get("group", "")),
-        str(entry.get("definition", "")),
-    )
+def _point(number: int, entry: Mapping[str, Any]) -> Point:
+    try:
+        return Point(
+            _text(entry["name"]),
+            float(entry["x"]),
+            float(entry["y"]),
+            _text(entry.get("group", "")),
+            _text(entry.get("definition", "")),
+        )
+    except KeyError as error:
+        raise SchemeError(f"point {number} has no {error}") from error
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise SchemeError(f"point {number} has the wrong form ({error})") from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    value.encode()  # JSON can spell half a character (a lone surrogate), which no file can hold
+    return value
 
 
 def _ends(value: Sequence[Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    first, second = ((end,) if isinstance(end, int) else tuple(int(i) for i in end) for end in value)
+    first, second = (
+        (end,) if isinstance(end, int) else tuple(operator.index(i) for i in end) for end in value
+    )
     return first, second
 
 

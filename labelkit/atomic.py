@@ -1,0 +1,113 @@
+"""Writing files so that nobody ever sees half of one.
+
+A file is written under another name in the same folder, brought to the disk (fsync), renamed over
+the old one, and the folder is brought to the disk as well. Whatever goes wrong before the rename,
+the old file stays as it was and nothing new is left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+#: How the names of files and folders begin that are still being written.
+UNFINISHED = ".labelkit-"
+
+#: How many files are brought to the disk at the same time.
+_SYNCS = 16
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A path to write to, which becomes ``path`` when the block ends without an exception.
+
+    It lies in the same folder (made if need be) and has the same suffix, from which some
+    writers take the kind of file. A link is followed, as by ``open``.
+    """
+    target = Path(path).resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.parent / f"{UNFINISHED}{secrets.token_hex(8)}{target.suffix}"
+    try:
+        yield draft
+        if target.exists():
+            shutil.copymode(target, draft)
+        _sync_file(draft)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """``text`` as the file ``path``, in UTF-8 with its line ends as they are."""
+    with replacing(path) as draft:
+        draft.write_text(text, encoding="utf-8", newline="")
+
+
+def write_files(folder: str | Path, texts: Mapping[str, str], remove: Iterable[str] = ()) -> None:
+    """Many text files at once: ``texts`` by their path relative to ``folder``, in UTF-8.
+
+    All are on the disk before the first gets its name. A folder that is not there yet appears
+    as a whole; in one that is there the files are renamed one by one in the given order, each of
+    them old or new at any time, and then those named by ``remove`` are deleted.
+    """
+    target = Path(folder).resolve()
+    whole = not target.exists()
+    home = target.parent if whole else target
+    home.mkdir(parents=True, exist_ok=True)
+    draft = home / f"{UNFINISHED}{secrets.token_hex(8)}"
+    try:
+        draft.mkdir()
+        _write_all(draft, texts)
+        if whole:
+            draft.rename(target)
+        else:
+            _move_all(draft, target, texts)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    for name in remove:
+        (target / name).unlink(missing_ok=True)
+    _sync_folder(home)
+
+
+def _write_all(folder: Path, texts: Mapping[str, str]) -> None:
+    for parent in {(folder / name).parent for name in texts}:
+        parent.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+    # At the same time, because a disk brings many waiting files down in one go.
+    with ThreadPoolExecutor(_SYNCS) as pool:
+        list(pool.map(lambda name: _sync_file(folder / name), texts))
+    for place, _, _ in os.walk(folder):
+        _sync_folder(Path(place))
+
+
+def _move_all(source: Path, target: Path, names: Collection[str]) -> None:
+    parents = {(target / name).parent for name in names}
+    for parent in parents:
+        parent.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (source / name).replace(target / name)
+    for parent in parents:
+        _sync_folder(parent)
+
+
+def _sync_file(file: Path) -> None:
+    with file.open("rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a folder's list of names to the disk, where the system can: Windows opens no
+    folders, and some network file systems have no fsync for them."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

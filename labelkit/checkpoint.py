@@ -1,0 +1,87 @@
+"""Model files: safetensors with a JSON card in the header. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from labelkit.errors import CheckpointError
+
+_CARD = "labelkit"
+
+
+def content_hash(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and values, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> str:
+    """Write tensors and card at once or not at all; returns the content hash, which the
+    card then holds as ``hash``."""
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    digest = content_hash(kept)
+    data = serialise(kept, metadata={_CARD: json.dumps({**card, "hash": digest})})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return digest
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card alone; raises `CheckpointError` naming the file."""
+    with _open(path) as file:
+        text = (file.metadata() or {}).get(_CARD)
+    if text is None:
+        raise CheckpointError(f"{path}: is a safetensors file, but has no labelkit card")
+    try:
+        card = json.loads(text)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: the card is not JSON ({error})") from error
+    if not isinstance(card, dict):
+        raise CheckpointError(f"{path}: the card is not a JSON object")
+    return card
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and card; raises `CheckpointError` where the file is damaged or its content
+    is not what the card's hash says."""
+    card = read_card(path)
+    with _open(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    if content_hash(tensors) != card.get("hash"):
+        raise CheckpointError(f"{path}: the content does not match the hash in its card")
+    return tensors, card
+
+
+def _open(path: Path) -> Any:
+    if path.suffix in (".pt", ".pth", ".ckpt", ".bin"):
+        raise CheckpointError(f"{path}: only .safetensors is loaded; unpickling a {path.suffix} could run code")
+    try:
+        return safe_open(str(path), framework="pt")
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: there is no such file") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: is not a safetensors file ({error})") from error

@@ -1,0 +1,114 @@
+"""Annotation files: one module per format, each with ``read`` and ``write``.
+
+A format's module describes it first: its layout, its pixel base and axis order, and what it
+cannot hold. In memory everything is a `Dataset` in the conventions of `labelkit.geometry`; each
+format converts at its own border. Nothing is clamped, and writing is atomic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from labelkit.dataset import Dataset
+from labelkit.errors import InputError
+from labelkit.formats import pts, wflw
+from labelkit.formats.plaintext import WriteReport
+from labelkit.scheme import Scheme
+
+__all__ = ["FORMATS", "Format", "WriteReport", "find_format", "guess_format", "read", "write"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a format is called, and how it is read and written.
+
+    ``read(path, *, scheme, images, strict)`` gives a `Dataset`, ``write(dataset, path, *, images)``
+    a `WriteReport`.
+    """
+
+    name: str
+    title: str
+    read: Callable[..., Dataset]
+    write: Callable[..., WriteReport]
+    also: tuple[str, ...] = ()
+
+
+#: By the name that commands and scripts use.
+FORMATS = {
+    entry.name: entry
+    for entry in (
+        Format("wflw", "WFLW list, one face a line", wflw.read, wflw.write),
+        Format("300w", "300-W .pts, one face a file", pts.read, pts.write, also=("300-w", "pts", "ibug")),
+    )
+}
+
+#: How much of a file is looked at to tell its format.
+_GLANCE = 1 << 20
+
+
+def read(
+    path: str | Path,
+    format: str | None = None,  # noqa: A002  (contract: lk.read(..., format="wflw"))
+    scheme: str | Path | Scheme | None = None,
+    strict: bool = False,
+    images: str | Path | None = None,
+) -> Dataset:
+    """The faces in an annotation file or folder; photos are looked for, not opened.
+
+    ``format`` is told by the file where it is None, and the scheme by the number of points.
+    ``images`` is the folder to which the photos' names are relative, by default that of the
+    annotations. What cannot be read is left out and named in the data set's ``report``, or,
+    with ``strict``, raises `FormatError` at once. Raises `InputError` where the format is unknown,
+    `FormatError` where the file as a whole is not of that format.
+    """
+    chosen = find_format(format) if format is not None else guess_format(path)
+    return chosen.read(path, scheme=scheme, images=images, strict=strict)
+
+
+def write(
+    dataset: Dataset,
+    path: str | Path,
+    format: str,  # noqa: A002  (contract: lk.write(..., format="wflw"))
+    images: str | Path | None = None,
+) -> WriteReport:
+    """Write faces as an annotation file or folder; the report says what it could not hold.
+
+    ``images`` is the folder to which the photos are named, by default that of the data set.
+    Raises `InputError`, with nothing written, where a face cannot be written in this format.
+    """
+    return find_format(format).write(dataset, path, images=images)
+
+
+def find_format(name: str) -> Format:
+    """The format of that name, in upper or lower case; raises `InputError`."""
+    wanted = name.lower()
+    for known in FORMATS.values():
+        if wanted in (known.name, *known.also):
+            return known
+    raise InputError(f"{name!r} is no format we know; there are {', '.join(FORMATS)}")
+
+
+def guess_format(path: str | Path) -> Format:
+    """The format of a file or folder, by its name and by what it begins with.
+
+    Raises `InputError` where that does not tell.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file or folder")
+    if path.suffix.lower() == ".pts" or (path.is_dir() and pts.holds_files(path)):
+        return FORMATS["300w"]
+    if path.is_file() and any(map(wflw.looks_like, _first_lines(path))):
+        return FORMATS["wflw"]
+    raise InputError(f"{path}: cannot tell the format; name it, one of {', '.join(FORMATS)}")
+
+
+def _first_lines(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_GLANCE).decode("utf-8-sig", errors="replace")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return [line for line in text.splitlines() if line.strip()][:20]

@@ -1,0 +1,105 @@
+"""Which models there are, and how they go to and come from their files."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from labelkit.checkpoint import load_checkpoint, read_card, save_checkpoint
+from labelkit.errors import CheckpointError, InputError
+from labelkit.models.build import TUFAConfig, build_tufa
+from labelkit.models.predictor import LandmarkModel, Precision, choose_device
+
+_log = logging.getLogger("labelkit")
+_terms_said: set[str] = set()
+
+
+def model_folders() -> list[Path]:
+    """Where models are looked for by name: those that were added, then the bundled ones."""
+    return [user_models(), Path(str(resources.files("labelkit"))) / "models" / "weights"]
+
+
+def user_models() -> Path:
+    """The folder of ``labelkit models add``: ``$LABELKIT_HOME/models``."""
+    return Path(os.environ.get("LABELKIT_HOME", "~/.labelkit")).expanduser() / "models"
+
+
+def list_models() -> dict[str, Path]:
+    """Every known model's name and file; an added one hides a bundled one of its name."""
+    found: dict[str, Path] = {}
+    for folder in reversed(model_folders()):
+        found |= {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    return found
+
+
+def find_model(name: str | Path) -> Path:
+    """The file of a model by its name or path; raises `InputError`."""
+    known = list_models()
+    if str(name) in known:
+        return known[str(name)]
+    path = Path(name)
+    if path.suffix or path.exists():
+        return path
+    raise InputError(f"no model is called {str(name)!r}; there are {', '.join(known) or 'none'}")
+
+
+def load_model(
+    name: str | Path = "base", device: str = "auto", precision: Precision = "auto"
+) -> LandmarkModel:
+    """A model by its name or file, ready to predict; its terms are said once.
+
+    ``device``: auto, cuda, mps or cpu. ``precision``: bf16, fp16, fp32, or auto for what
+    is quick and safe there. Raises `CheckpointError` for a file that is damaged or of
+    another kind, `UnavailableError` for a device that is not there.
+    """
+    path = find_model(name)
+    tensors, card = load_checkpoint(path)
+    if card.get("kind") != "tufa":
+        raise CheckpointError(f"{path}: holds {card.get('kind')!r}, not a landmark model")
+    network = build_tufa(TUFAConfig.from_dict(dict(card["architecture"])))
+    prefix = "offsets."
+    offsets = {k.removeprefix(prefix): v.double().numpy() for k, v in tensors.items() if k.startswith(prefix)}
+    weights = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items() if not k.startswith(prefix)}
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: the tensors are not those of its architecture") from error
+    _say_terms(card)
+    return LandmarkModel(network, card, offsets, choose_device(device), precision)
+
+
+def save_model(
+    path: Path, network: Mapping[str, Tensor], offsets: Mapping[str, Tensor], card: Mapping[str, Any]
+) -> str:
+    """Write a model in fp16 with its card; returns the content hash."""
+    tensors = {name: value.half() if value.is_floating_point() else value for name, value in network.items()}
+    tensors |= {f"offsets.{name}": value.half() for name, value in offsets.items()}
+    if any(not torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
+        raise CheckpointError(f"{path}: not written, a weight does not fit into 16 bits")
+    return save_checkpoint(path, tensors, {"kind": "tufa", **card})
+
+
+def add_model(path: Path) -> Path:
+    """Check a model file and keep a copy under its own name; returns the copy's path."""
+    load_model(path, device="cpu")
+    target = user_models() / f"{read_card(path)['name']}.safetensors"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_suffix(".part")
+    shutil.copyfile(path, temporary)
+    os.replace(temporary, target)
+    return target
+
+
+def _say_terms(card: Mapping[str, Any]) -> None:
+    terms = str(card.get("terms", ""))
+    if terms and terms not in _terms_said:
+        _terms_said.add(terms)
+        _log.warning("model %s: %s", card.get("name"), terms)

@@ -1,0 +1,1 @@
+"""Training: packed faces, augmentation, losses, the engine, evaluation, recipes."""

@@ -1,0 +1,297 @@
+"""The training loop: the same for a laptop and a GPU, and resumable to the bit.
+
+Nothing random is carried from step to step: every step draws from a generator seeded by
+its number, and every epoch's order from one seeded by the epoch's. A run that was
+interrupted therefore goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from labelkit.checkpoint import load_checkpoint, save_checkpoint
+from labelkit.errors import CheckpointError
+from labelkit.models.build import build_tufa
+from labelkit.models.tufa import TUFA
+from labelkit.train.augment import Batch, augment, plain_view
+from labelkit.train.losses import point_loss, query_loss
+from labelkit.train.offsets import Offsets, reference_dataset
+from labelkit.train.pack import FacePack
+from labelkit.train.queries import Queries, QuerySampler
+from labelkit.train.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands; ``done`` is the share of its budget, ``dev_nme`` in percent."""
+
+    step: int
+    passes: int
+    seconds: float
+    done: float
+    loss: float
+    lr: float
+    dev_nme: float | None = None
+
+
+class Trainer:
+    """One run of a recipe over packed datasets.
+
+    ``left_out`` lists point indices that training never asks for (taken out after the
+    flip has renamed left and right). ``minutes`` ends the run by the clock if that comes
+    before the recipe's passes; the learning rate follows whichever is further.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        packs: Sequence[FacePack],
+        device: torch.device,
+        left_out: tuple[int, ...] = (),
+        minutes: float | None = None,
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.device, self.minutes = recipe, device, minutes
+        self.packs = [pack.to(device) for pack in packs]
+        self.schemes = {pack.name: pack.scheme for pack in packs}
+        self.reference = reference_dataset(self.schemes)
+        self.network: TUFA = build_tufa(recipe.network, pretrained=False).to(device)
+        self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.offsets = Offsets(self.schemes, self.reference).to(device)
+        self.left_out = left_out
+        self.samplers = {name: QuerySampler(scheme, left_out) for name, scheme in self.schemes.items()}
+        self.modules = nn.ModuleDict({"network": self.network, "offsets": self.offsets})
+        self.optimizer = torch.optim.AdamW(
+            _parameter_groups(self.modules, recipe.weight_decay), lr=recipe.lr, fused=True
+        )
+        self.average = {name: value.detach().clone() for name, value in self.modules.state_dict().items()}
+        self.split = _split_batch(recipe, [pack.name for pack in packs])
+        self.step_number, self.seconds = 0, 0.0
+
+    @property
+    def passes(self) -> int:
+        """Images seen so far."""
+        return self.step_number * sum(self.split)
+
+    @property
+    def done(self) -> float:
+        """The share of the budget that is spent, 0 to 1."""
+        by_clock = self.seconds / (60 * self.minutes) if self.minutes else 0.0
+        return min(1.0, max(self.passes / self.recipe.passes, by_clock))
+
+    def learning_rate(self) -> float:
+        """Linear warm-up, then a cosine over the budget."""
+        low = self.recipe.final
+        rise = min(1.0, (self.passes + 1) / max(self.recipe.warmup, 1))
+        fall = low + (1 - low) * 0.5 * (1 + math.cos(math.pi * self.done))
+        return self.recipe.lr * rise * fall
+
+    def run(
+        self,
+        report: Callable[[Progress], None],
+        dev: FacePack | None = None,
+        every: int = 50,
+        save: Callable[[], None] | None = None,
+        save_seconds: float = 180.0,
+    ) -> None:
+        """Train until the budget is spent; ``report`` hears every ``every`` steps, ``save``
+        every ``save_seconds``. An interrupt passes through with the state intact."""
+        saved, total, count = self.seconds, 0.0, 0
+        while self.done < 1:
+            total, count = total + self.step(), count + 1
+            if count == every or self.done >= 1:
+                last = self.done >= 1 or self.step_number % (10 * every) == 0
+                nme = self.dev_nme(dev) if dev is not None and last else None
+                report(self._progress(total / count, nme))
+                total, count = 0.0, 0
+            if save is not None and self.seconds - saved > save_seconds:
+                save()
+                saved = self.seconds
+
+    def step(self) -> float:
+        """One optimizer step; returns its loss."""
+        started = time.monotonic()
+        generator = Generator().manual_seed(self.recipe.seed * 1_000_003 + self.step_number)
+        lr = self.learning_rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.modules.train()
+        loss = self._loss(generator)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.modules.parameters(), self.recipe.clip)
+        self.optimizer.step()
+        self.step_number += 1
+        self._update_average()
+        self.seconds += time.monotonic() - started
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def dev_nme(self, pack: FacePack) -> float:
+        """NME in percent of IOD of the averaged weights, boxes from annotations."""
+        current = {name: value.clone() for name, value in self.modules.state_dict().items()}
+        self.modules.load_state_dict(self.average)
+        self.modules.eval()
+        errors = [self._errors(pack.to(self.device), chunk) for chunk in torch.arange(len(pack)).split(64)]
+        self.modules.load_state_dict(current)
+        return 100 * float(torch.cat(errors).mean())
+
+    def save_state(self, path: Path) -> None:
+        """Everything that is needed to go on: weights, averages, moments, step and clock."""
+        tensors = {f"model.{name}": value for name, value in self.modules.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(v) for key, v in state.items()}
+        card = {"kind": "training state", "step": self.step_number, "seconds": self.seconds}
+        save_checkpoint(path, tensors, {**card, "recipe": self.recipe.name, "left_out": list(self.left_out)})
+
+    def load_state(self, path: Path) -> None:
+        """Go on where `save_state` stopped; raises `CheckpointError` for another run's."""
+        tensors, card = load_checkpoint(path)
+        if card.get("recipe") != self.recipe.name or card.get("left_out") != list(self.left_out):
+            raise CheckpointError(f"{path}: is the state of another run (recipe or left-out points differ)")
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
+        for name, value in tensors.items():
+            part, rest = name.split(".", 1)
+            parts[part][rest] = value.to(self.device)
+        try:
+            self.modules.load_state_dict(parts["model"])
+        except RuntimeError as error:
+            raise CheckpointError(f"{path}: does not fit this recipe's network") from error
+        self.average = parts["average"]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in parts["optimizer"].items():
+            index, key = name.split(".", 1)
+            moments.setdefault(int(index), {})[key] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.step_number, self.seconds = int(card["step"]), float(card["seconds"])
+
+    def averaged(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The averaged weights: the network's tensors, and the offsets (N, 2) by dataset."""
+        current = self.modules.state_dict()
+        kept = {name: value.clone() for name, value in current.items()}
+        self.modules.load_state_dict(self.average)
+        network = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        offsets = {name: self.offsets.tied(name).detach().clone() for name in self.offsets.shifts}
+        self.modules.load_state_dict(kept)
+        return network, offsets
+
+    def _loss(self, generator: Generator) -> Tensor:
+        recipe = self.recipe
+        batches, queries = [], []
+        for pack, count in zip(self.packs, self.split, strict=True):
+            indices = self._indices(pack, count)
+            seen = self.samplers[pack.name].allowed
+            batch = augment(pack, indices, recipe.network.size, recipe.augment, generator, seen)
+            prompts = self.offsets.prompts(pack.name).to(self.device)
+            sampler = self.samplers[pack.name]
+            queries.append(sampler.draw(prompts, batch.points, recipe.own, recipe.between, generator))
+            batches.append(batch)
+        drawn = _join_queries(queries)
+        images = torch.cat([batch.images for batch in batches]).contiguous(memory_format=torch.channels_last)
+        valid = torch.cat([batch.valid for batch in batches])
+        with torch.autocast(self.device.type, torch.bfloat16), self._attention():
+            memory = self.network.encode(images, valid)
+            answers = self.network.decode(memory, drawn.prompts, drawn.there)
+        loss = query_loss(answers, drawn, recipe.every_layer)
+        if memory.anchor_points is not None:
+            loss = loss + self._anchor_loss(memory.anchor_points, batches)
+        weights = torch.cat(
+            [torch.full((n,), recipe.weights.get(p.name, 1.0)) for p, n in zip(self.packs, self.split, strict=True)]
+        ).to(self.device)
+        return (loss * weights).sum() / weights.sum()
+
+    def _attention(self) -> AbstractContextManager[None]:
+        """On a CPU the fused attention's backward pass is slower than plain products (a
+        step of `base` takes 10 % longer with it)."""
+        return sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else nullcontext()
+
+    def _anchor_loss(self, answers: Tensor, batches: Sequence[Batch]) -> Tensor:
+        """The anchors are prompts of the reference dataset; only its faces judge them."""
+        losses = []
+        for pack, batch, part in zip(self.packs, batches, answers.split(self.split, dim=1), strict=True):
+            if pack.name != self.reference:
+                losses.append(part.new_zeros(part.shape[1]))
+                continue
+            targets = batch.points[:, _nearest(self.network.anchors, pack.scheme.plane)]
+            there = targets.isfinite().all(-1)
+            losses.append(point_loss(part, targets.nan_to_num(), there, self.recipe.every_layer))
+        return torch.cat(losses)
+
+    def _indices(self, pack: FacePack, count: int) -> Tensor:
+        """The faces of this step: epochs without repetition, each in an order of its own."""
+        first = self.step_number * count
+        orders = {}
+        for epoch in {first // len(pack), (first + count - 1) // len(pack)}:
+            seed = hash((self.recipe.seed, len(pack), epoch)) % 2**31
+            orders[epoch] = torch.randperm(len(pack), generator=Generator().manual_seed(seed))
+        places = range(first, first + count)
+        return torch.stack([orders[p // len(pack)][p % len(pack)] for p in places])
+
+    def _errors(self, pack: FacePack, indices: Tensor) -> Tensor:
+        batch = plain_view(pack, indices, self.recipe.network.size)
+        prompts = torch.tensor(pack.scheme.plane, dtype=torch.float32, device=self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            answers = self.network(batch.images, prompts.expand(len(indices), -1, -1), batch.valid)
+        errors = (answers[-1].float() - batch.points).norm(dim=-1).nanmean(1)
+        first, second = pack.scheme.normalizers["inter_ocular"]
+        ends = batch.points[:, list(first)].mean(1) - batch.points[:, list(second)].mean(1)
+        return (errors / ends.norm(dim=-1)).cpu()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        # Early weights are forgotten quickly: the average is over the last tenth at most.
+        decay = min(self.recipe.ema, self.step_number / (self.step_number + 9))
+        for name, value in self.modules.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - decay)
+            else:
+                self.average[name].copy_(value)
+
+    def _progress(self, loss: float, nme: float | None) -> Progress:
+        return Progress(
+            self.step_number, self.passes, self.seconds, self.done, loss, self.learning_rate(), nme
+        )
+
+
+def _parameter_groups(module: nn.Module, decay: float) -> list[dict[str, object]]:
+    """Weights decay; biases, norms and offsets do not."""
+    parameters = list(module.named_parameters())
+    matrices = [p for name, p in parameters if p.ndim > 1 and not name.startswith("offsets")]
+    rest = [p for name, p in parameters if p.ndim <= 1 or name.startswith("offsets")]
+    return [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
+
+
+def _split_batch(recipe: Recipe, names: Sequence[str]) -> list[int]:
+    """How many faces of each dataset a batch holds, at least one of each."""
+    shares = [recipe.shares.get(name, 1.0) for name in names]
+    return [max(1, round(recipe.batch * share / sum(shares))) for share in shares]
+
+
+def _nearest(anchors: Tensor, plane: object) -> Tensor:
+    """The index of the scheme's point at every anchor, (A,)."""
+    points = torch.tensor(plane, dtype=torch.float32, device=anchors.device)
+    return torch.cdist(anchors, points).argmin(dim=1)
+
+
+def _join_queries(parts: Sequence[Queries]) -> Queries:
+    """Datasets may have different numbers of points: shorter rows are filled up."""
+    width = max(part.prompts.shape[1] for part in parts)
+
+    def fill(tensor: Tensor) -> Tensor:
+        missing = width - tensor.shape[1]
+        return torch.cat([tensor, tensor.new_zeros(len(tensor), missing, *tensor.shape[2:])], dim=1)
+
+    return Queries(
+        *(torch.cat([fill(getattr(p, key)) for p in parts]) for key in ("prompts", "targets", "there"))
+    )

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from labelkit import errors
+
+
+def exceptions() -> list[type[Exception]]:
+    return [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)]
+
+
+@pytest.mark.parametrize("kind", exceptions())
+def test_everything_raised_on_purpose_is_a_labelkit_error(kind: type[Exception]) -> None:
+    assert issubclass(kind, errors.LabelkitError)
+
+
+@pytest.mark.parametrize("kind", exceptions())
+def test_the_tree_in_the_docstring_names_every_exception(kind: type[Exception]) -> None:
+    assert errors.__doc__ is not None
+    assert kind.__name__ in errors.__doc__
+
+
+def test_wrong_input_is_a_value_error_and_a_missing_part_is_not() -> None:
+    assert issubclass(errors.FormatError, ValueError)
+    assert issubclass(errors.ImageError, errors.InputError)
+    assert not issubclass(errors.UnavailableError, ValueError)
+
+
+def test_a_format_error_names_file_and_line() -> None:
+    error = errors.FormatError("train/list.txt", "207 fields, not 206", line=12)
+    assert str(error) == "train/list.txt:12: 207 fields, not 206"
+    assert (error.path, error.line, error.problem) == (Path("train/list.txt"), 12, "207 fields, not 206")
+
+
+def test_a_format_error_about_a_whole_file_has_no_line() -> None:
+    error = errors.FormatError(Path("face.pts"), "is empty")
+    assert str(error) == "face.pts: is empty"
+    assert error.line is None
+
+
+def test_an_image_error_names_the_file() -> None:
+    error = errors.ImageError("a b.jpg", "is truncated")
+    assert str(error) == "a b.jpg: is truncated"
+    assert (error.path, error.problem) == (Path("a b.jpg"), "is truncated")
