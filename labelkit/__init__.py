@@ -1,3 +1,72 @@
-"""labelkit: draw the face-landmark scheme you need, get labels, correct them, export them."""
+"""labelkit: draw the face-landmark scheme you need, get labels, correct them, export them.
+
+Everything named here is imported when it is first asked for: ``import labelkit`` alone loads
+neither torch nor OpenCV nor panel.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Box",
+    "Dataset",
+    "Evaluation",
+    "LabelkitError",
+    "Landmarks",
+    "Prediction",
+    "Sample",
+    "Scheme",
+    "__version__",
+    "detect_faces",
+    "evaluate",
+    "load_model",
+    "load_scheme",
+    "read",
+    "write",
+]
+
+#: Where each name is at home.
+_HOMES = {
+    "Box": "geometry",
+    "Dataset": "dataset",
+    "Evaluation": "train.evaluate",
+    "LabelkitError": "errors",
+    "Landmarks": "landmarks",
+    "Prediction": "prediction",
+    "Sample": "dataset",
+    "Scheme": "scheme",
+    "detect_faces": "detect",
+    "evaluate": "train.evaluate",
+    "load_model": "models.registry",
+    "load_scheme": "scheme",
+    "read": "formats",
+    "write": "formats",
+}
+
+if TYPE_CHECKING:
+    from labelkit.dataset import Dataset, Sample
+    from labelkit.detect import detect_faces
+    from labelkit.errors import LabelkitError
+    from labelkit.formats import read, write
+    from labelkit.geometry import Box
+    from labelkit.landmarks import Landmarks
+    from labelkit.models.registry import load_model
+    from labelkit.prediction import Prediction
+    from labelkit.scheme import Scheme, load_scheme
+    from labelkit.train.evaluate import Evaluation, evaluate
+else:
+    # Hidden from type checkers, to which it would make every misspelt name look right.
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'labelkit' has no attribute {name!r}")
+        value = getattr(import_module(f"labelkit.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
+from labelkit.atomic import replacing
 from labelkit.errors import CheckpointError
 
 _CARD = "labelkit"
@@ -36,17 +35,8 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     digest = content_hash(kept)
     data = serialise(kept, metadata={_CARD: json.dumps({**card, "hash": digest})})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as draft:
+        draft.write_bytes(data)
     return digest
 
 
@@ -78,7 +68,9 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _open(path: Path) -> Any:
     if path.suffix in (".pt", ".pth", ".ckpt", ".bin"):
-        raise CheckpointError(f"{path}: only .safetensors is loaded; unpickling a {path.suffix} could run code")
+        raise CheckpointError(
+            f"{path}: only .safetensors is loaded; unpickling a {path.suffix} could run code"
+        )
     try:
         return safe_open(str(path), framework="pt")
     except FileNotFoundError as error:

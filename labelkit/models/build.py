@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import timm
 import torch
 
 from labelkit.errors import CheckpointError
@@ -51,9 +52,17 @@ class TUFAConfig:
         """Raises `CheckpointError` for entries that this version does not know."""
         try:
             anchors = tuple((float(x), float(y)) for x, y in data.get("anchors", ()))
-            return cls(**{**data, "anchors": anchors})
+            config = cls(**{**data, "anchors": anchors})
         except (TypeError, ValueError) as error:
             raise CheckpointError(f"the architecture is not one this version can build ({error})") from error
+        if config.encoder not in ("vit", "conv") or config.attention not in ("full", "anchored"):
+            raise CheckpointError(
+                f"there is no {config.encoder!r} encoder with {config.attention!r} attention"
+            )
+        # Besides its own names timm takes addresses, from which it would download.
+        if not timm.is_model(config.backbone):
+            raise CheckpointError(f"timm has no backbone called {config.backbone!r}")
+        return config
 
 
 def paper_vit_small(patch: Literal[8, 16]) -> TUFAConfig:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labelkit.boxrules import landmark_box
-from labelkit.errors import BoxError, CheckpointError, InputError, UnavailableError
+from labelkit.errors import BoxError, InputError, UnavailableError
 from labelkit.geometry import Array, Box, Crop
 from labelkit.models.tufa import TUFA
 from labelkit.nn.normalize import normalize
@@ -48,7 +48,7 @@ class LandmarkModel:
         self.size: int = card["architecture"]["size"]
         self.dtype = _dtype(precision, device)
         if device.type == "cpu":
-            self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.network = self.network.to(memory_format=torch.channels_last)
 
     @property
     def name(self) -> str:
@@ -153,7 +153,7 @@ class LandmarkModel:
         pixels = rng.integers(0, 256, (batch, self.size, self.size, 3), dtype=np.uint8)
         valid = np.ones(pixels.shape[:3], np.bool_)
         plane = rng.uniform(-0.6, 0.6, (points, 2))
-        times = []
+        times: list[float] = []
         while len(times) < 4 or sum(times) < seconds:
             started = time.perf_counter()
             self.place_pixels(pixels, valid, plane)
@@ -219,13 +219,18 @@ def choose_device(device: str) -> torch.device:
 
 def _dtype(precision: Precision, device: torch.device) -> torch.dtype:
     if precision == "auto":
-        if device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        if device.type == "cpu" and not _quick_bf16():
             return torch.float32
         return torch.float16 if device.type == "mps" else torch.bfloat16
     try:
         return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
     except KeyError:
-        raise CheckpointError(f"no precision is called {precision!r}: auto, bf16, fp16 or fp32") from None
+        raise InputError(f"no precision is called {precision!r}: auto, bf16, fp16 or fp32") from None
+
+
+def _quick_bf16() -> bool:
+    """Whether this CPU multiplies bf16; where torch comes without oneDNN nobody can be asked."""
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _chunks(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from importlib import resources
@@ -13,13 +14,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labelkit.atomic import replacing
 from labelkit.checkpoint import load_checkpoint, read_card, save_checkpoint
 from labelkit.errors import CheckpointError, InputError
 from labelkit.models.build import TUFAConfig, build_tufa
 from labelkit.models.predictor import LandmarkModel, Precision, choose_device
+from labelkit.models.tufa import TUFA
 
 _log = logging.getLogger("labelkit")
 _terms_said: set[str] = set()
+
+#: What a model may be called: its name becomes a file's.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def model_folders() -> list[Path]:
@@ -36,7 +42,8 @@ def list_models() -> dict[str, Path]:
     """Every known model's name and file; an added one hides a bundled one of its name."""
     found: dict[str, Path] = {}
     for folder in reversed(model_folders()):
-        found |= {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+        files = sorted(folder.glob("*.safetensors"))
+        found |= {path.stem: path for path in files if not path.name.startswith(".")}
     return found
 
 
@@ -64,14 +71,12 @@ def load_model(
     tensors, card = load_checkpoint(path)
     if card.get("kind") != "tufa":
         raise CheckpointError(f"{path}: holds {card.get('kind')!r}, not a landmark model")
-    network = build_tufa(TUFAConfig.from_dict(dict(card["architecture"])))
+    if not isinstance(card.get("name"), str) or not _NAME.fullmatch(card["name"]):
+        raise CheckpointError(f"{path}: {card.get('name')!r} is no name for a model")
     prefix = "offsets."
     offsets = {k.removeprefix(prefix): v.double().numpy() for k, v in tensors.items() if k.startswith(prefix)}
-    weights = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items() if not k.startswith(prefix)}
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: the tensors are not those of its architecture") from error
+    weights = {k: v for k, v in tensors.items() if not k.startswith(prefix)}
+    network = _network(path, card.get("architecture"), weights)
     _say_terms(card)
     return LandmarkModel(network, card, offsets, choose_device(device), precision)
 
@@ -91,11 +96,24 @@ def add_model(path: Path) -> Path:
     """Check a model file and keep a copy under its own name; returns the copy's path."""
     load_model(path, device="cpu")
     target = user_models() / f"{read_card(path)['name']}.safetensors"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(".part")
-    shutil.copyfile(path, temporary)
-    os.replace(temporary, target)
+    with replacing(target) as draft:
+        shutil.copyfile(path, draft)
     return target
+
+
+def _network(path: Path, architecture: Any, tensors: Mapping[str, Tensor]) -> TUFA:
+    """The network that a card describes, with these weights; raises `CheckpointError`."""
+    if not isinstance(architecture, dict):
+        raise CheckpointError(f"{path}: the card does not say which architecture this is")
+    try:
+        network = build_tufa(TUFAConfig.from_dict(architecture))
+    except (CheckpointError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: its architecture cannot be built ({error})") from error
+    try:
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: the tensors are not those of its architecture") from error
+    return network
 
 
 def _say_terms(card: Mapping[str, Any]) -> None:

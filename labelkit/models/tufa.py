@@ -17,8 +17,8 @@ learns from few photos and no pretraining:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -78,8 +78,8 @@ class DecoderLayer(nn.Module):
     def look(self, t: Tensor, e: Tensor, image: KeysValues) -> Tensor:
         """Cross-attention and feed-forward, after self-attention."""
         t = t + self.image(self.norm_image(t) + e, image)
-        t = t + self.ffn(self.norm_ffn(t))
-        return t
+        out: Tensor = t + self.ffn(self.norm_ffn(t))
+        return out
 
 
 class TUFA(nn.Module):
@@ -113,7 +113,9 @@ class TUFA(nn.Module):
         self.attention = attention
         self.register_buffer("anchors", anchors.float())
         self.padding = nn.Parameter(torch.zeros(dim))
-        self.layers = nn.ModuleList(DecoderLayer(dim, heads, hidden) for _ in range(layers))
+        # A ModuleList does not say what it holds.
+        decoder = nn.ModuleList(DecoderLayer(dim, heads, hidden) for _ in range(layers))
+        self.layers = cast(Sequence[DecoderLayer], decoder)
         self.norm = nn.LayerNorm(dim)
         self.head = StepHead(dim, 256, 2)
         self.pose = StepHead(dim * OVERVIEW**2, 64, 6) if cascade else None
@@ -148,7 +150,11 @@ class TUFA(nn.Module):
         """
         kept = memory.anchors
         if kept is not None:
-            return self._run(memory, prompts, lambda i, q, own: self.layers[i].points.anchored(q, own, kept[i]))
+
+            def apart(i: int, query: Tensor, own: KeysValues) -> Tensor:
+                return self.layers[i].points.anchored(query, own, kept[i])
+
+            return self._run(memory, prompts, apart)
         joined = torch.cat([prompts, self.anchors.expand(len(prompts), -1, -1)], dim=1)
         if there is not None:
             there = torch.cat([there, there.new_ones(len(prompts), len(self.anchors))], dim=1)

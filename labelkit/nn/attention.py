@@ -54,7 +54,8 @@ class Attention(nn.Module):
         return self._join(out)
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        heads: Tensor = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return heads
 
     def _join(self, x: Tensor) -> Tensor:
         joined: Tensor = self.out(x.transpose(1, 2).flatten(2))
@@ -83,4 +84,5 @@ class EncoderLayer(nn.Module):
         n = self.norm_attention(tokens)
         place = n + position
         tokens = tokens + self.attention(place, self.attention.project(place, n))
-        return tokens + self.ffn(self.norm_ffn(tokens))
+        out: Tensor = tokens + self.ffn(self.norm_ffn(tokens))
+        return out

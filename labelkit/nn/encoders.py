@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import timm
 import torch
@@ -34,7 +34,7 @@ class ViTEncoder(nn.Module):
 
     def __init__(self, name: str, size: int, pretrained: bool = False) -> None:
         super().__init__()
-        self.vit = timm.create_model(name, pretrained=pretrained, img_size=size, num_classes=0)
+        self.vit = _timm_model(name, pretrained=pretrained, img_size=size, num_classes=0)
         self.dim: int = self.vit.num_features
         self.prefix: int = self.vit.num_prefix_tokens
 
@@ -68,9 +68,9 @@ class ConvEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.dim = dim
-        probe = timm.create_model(name, features_only=True, pretrained=False)
+        probe = _timm_model(name, features_only=True, pretrained=False)
         wanted = [probe.feature_info.reduction().index(stride) for stride in (8, 16)]
-        self.backbone = timm.create_model(name, features_only=True, pretrained=pretrained, out_indices=wanted)
+        self.backbone = _timm_model(name, features_only=True, pretrained=pretrained, out_indices=wanted)
         fine_channels, channels = self.backbone.feature_info.channels()
         self.project = nn.Conv2d(channels, dim, 1)
         self.lateral = nn.Conv2d(fine_channels, dim, 1) if fine else None
@@ -104,3 +104,8 @@ class ConvEncoder(nn.Module):
         centres = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).flatten(0, 1)
         prompts: Tensor = self.position(centres)
         return prompts[None]
+
+
+def _timm_model(name: str, **options: Any) -> Any:
+    """A model of timm's, whose parts have no declared types."""
+    return timm.create_model(name, **options)

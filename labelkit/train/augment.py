@@ -68,7 +68,9 @@ def augment(
     device = pack.images.device
     faces = indices.to(device)
     points = pack.points[faces]
-    flipped = _share(generator, len(indices), config.flipped).to(device)
+    # An asymmetric scheme has no names for a mirrored face.
+    share = config.flipped if pack.scheme.mirror else 0.0
+    flipped = _share(generator, len(indices), share).to(device)
     matrix = _views(pack, points, config, generator, seen)
     mirrored = torch.where(flipped[:, None], -matrix[:, :, 0], matrix[:, :, 0])
     matrix = torch.cat([mirrored[:, :, None], matrix[:, :, 1:]], dim=2)
@@ -77,8 +79,9 @@ def augment(
     images = normalize(images, valid)
     inverse = torch.linalg.inv(matrix[:, :, :2])
     placed = (points - matrix[:, None, :, 2]) @ inverse.transpose(1, 2)
-    order = torch.from_numpy(pack.scheme.mirror_index.astype(np.int64)).to(device)
-    placed = torch.where(flipped[:, None, None], placed[:, order], placed)
+    if pack.scheme.mirror:
+        order = torch.from_numpy(pack.scheme.mirror_index.astype(np.int64)).to(device)
+        placed = torch.where(flipped[:, None, None], placed[:, order], placed)
     return Batch(images, valid, placed, flipped)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class Trainer:
         self.schemes = {pack.name: pack.scheme for pack in packs}
         self.reference = reference_dataset(self.schemes)
         self.network: TUFA = build_tufa(recipe.network, pretrained=False).to(device)
-        self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = self.network.to(memory_format=torch.channels_last)
         self.offsets = Offsets(self.schemes, self.reference).to(device)
         self.left_out = left_out
         self.samplers = {name: QuerySampler(scheme, left_out) for name, scheme in self.schemes.items()}
@@ -127,7 +127,7 @@ class Trainer:
         self.modules.train()
         loss = self._loss(generator)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.modules.parameters(), self.recipe.clip)
         self.optimizer.step()
         self.step_number += 1
@@ -138,11 +138,10 @@ class Trainer:
     @torch.no_grad()
     def dev_nme(self, pack: FacePack) -> float:
         """NME in percent of IOD of the averaged weights, boxes from annotations."""
-        current = {name: value.clone() for name, value in self.modules.state_dict().items()}
-        self.modules.load_state_dict(self.average)
-        self.modules.eval()
-        errors = [self._errors(pack.to(self.device), chunk) for chunk in torch.arange(len(pack)).split(64)]
-        self.modules.load_state_dict(current)
+        pack = pack.to(self.device)
+        with self._averaged():
+            self.modules.eval()
+            errors = [self._errors(pack, chunk) for chunk in torch.arange(len(pack)).split(64)]
         return 100 * float(torch.cat(errors).mean())
 
     def save_state(self, path: Path) -> None:
@@ -172,19 +171,33 @@ class Trainer:
         for name, value in parts["optimizer"].items():
             index, key = name.split(".", 1)
             moments.setdefault(int(index), {})[key] = value
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        for number, parameter in enumerate(parameters):
+            # The fused step walks through memory: moments lie there as their weights do
+            # (channels last), which no file keeps.
+            for key, value in moments.get(number, {}).items():
+                if value.shape == parameter.shape:
+                    moments[number][key] = torch.empty_like(parameter).copy_(value)
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.step_number, self.seconds = int(card["step"]), float(card["seconds"])
 
     def averaged(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The averaged weights: the network's tensors, and the offsets (N, 2) by dataset."""
-        current = self.modules.state_dict()
-        kept = {name: value.clone() for name, value in current.items()}
-        self.modules.load_state_dict(self.average)
-        network = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        offsets = {name: self.offsets.tied(name).detach().clone() for name in self.offsets.shifts}
-        self.modules.load_state_dict(kept)
+        with self._averaged():
+            network = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+            offsets = {name: self.offsets.tied(name).detach().clone() for name in self.offsets.shifts}
         return network, offsets
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The averaged weights in place of the trained ones, which an interrupt brings back too."""
+        current = {name: value.clone() for name, value in self.modules.state_dict().items()}
+        try:
+            self.modules.load_state_dict(self.average)
+            yield
+        finally:
+            self.modules.load_state_dict(current)
 
     def _loss(self, generator: Generator) -> Tensor:
         recipe = self.recipe
@@ -192,7 +205,7 @@ class Trainer:
         for pack, count in zip(self.packs, self.split, strict=True):
             indices = self._indices(pack, count)
             seen = self.samplers[pack.name].allowed
-            batch = augment(pack, indices, recipe.network.size, recipe.augment, generator, seen)
+            batch = augment(pack, indices, recipe.size_at(self.done), recipe.augment, generator, seen)
             prompts = self.offsets.prompts(pack.name).to(self.device)
             sampler = self.samplers[pack.name]
             queries.append(sampler.draw(prompts, batch.points, recipe.own, recipe.between, generator))
@@ -207,7 +220,10 @@ class Trainer:
         if memory.anchor_points is not None:
             loss = loss + self._anchor_loss(memory.anchor_points, batches)
         weights = torch.cat(
-            [torch.full((n,), recipe.weights.get(p.name, 1.0)) for p, n in zip(self.packs, self.split, strict=True)]
+            [
+                torch.full((count,), recipe.weights.get(pack.name, 1.0))
+                for pack, count in zip(self.packs, self.split, strict=True)
+            ]
         ).to(self.device)
         return (loss * weights).sum() / weights.sum()
 
@@ -232,7 +248,7 @@ class Trainer:
         """The faces of this step: epochs without repetition, each in an order of its own."""
         first = self.step_number * count
         orders = {}
-        for epoch in {first // len(pack), (first + count - 1) // len(pack)}:
+        for epoch in range(first // len(pack), (first + count - 1) // len(pack) + 1):
             seed = hash((self.recipe.seed, len(pack), epoch)) % 2**31
             orders[epoch] = torch.randperm(len(pack), generator=Generator().manual_seed(seed))
         places = range(first, first + count)
@@ -243,10 +259,10 @@ class Trainer:
         prompts = torch.tensor(pack.scheme.plane, dtype=torch.float32, device=self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
             answers = self.network(batch.images, prompts.expand(len(indices), -1, -1), batch.valid)
-        errors = (answers[-1].float() - batch.points).norm(dim=-1).nanmean(1)
-        first, second = pack.scheme.normalizers["inter_ocular"]
-        ends = batch.points[:, list(first)].mean(1) - batch.points[:, list(second)].mean(1)
-        return (errors / ends.norm(dim=-1)).cpu()
+        distance: Tensor = (answers[-1].float() - batch.points).norm(dim=-1)
+        errors = distance.nanmean(1)
+        distances = [pack.scheme.normalizer(xy) for xy in batch.points.double().cpu().numpy()]
+        return errors.cpu() / torch.tensor(distances)
 
     @torch.no_grad()
     def _update_average(self) -> None:

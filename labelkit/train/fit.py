@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from labelkit import __version__
 from labelkit.atomic import replacing
 from labelkit.errors import InputError
@@ -30,10 +28,16 @@ TERMS_300W = (
     "the photos belong to third parties"
 )
 
+#: What is known of the datasets that `base` is trained on; others have the terms of their owners.
+SOURCES = {
+    "ibug68": "photos of AFW, HELEN and LFPW with 300-W annotations; research use, not commercial",
+    "video68": "frames of YouTube Faces with keypoints, from a repository under the MIT licence",
+}
+
 #: Names of folders that say which split a folder is, not which dataset.
 _SPLITS = ("train", "dev", "val", "test")
 
-#: How many points beyond plain text the curves file holds.
+#: The columns of the curves file, as `training_curves` reads them.
 _COLUMNS = ("step", "passes", "seconds", "loss", "lr", "val_nme")
 
 
@@ -143,7 +147,10 @@ def _card(trainer: Trainer, packs: Sequence[FacePack], name: str, rows: Sequence
         "crop": "the plane's [-1, 1] square, upright from a box, by least squares from landmarks",
         "recipe": recipe,
         "training": {
-            "data": [{"name": p.name, "scheme": p.scheme.name, "faces": len(p)} for p in packs],
+            "data": [
+                {"name": p.name, "scheme": p.scheme.name, "faces": len(p), "source": SOURCES.get(p.name, "")}
+                for p in packs
+            ],
             "reference": trainer.reference,
             "left_out": list(trainer.left_out),
             "passes": trainer.passes,
@@ -202,5 +209,6 @@ def points_by_number(text: str, scheme: Scheme | str = "ibug68") -> tuple[int, .
         raise InputError(f"scheme {scheme.name!r} has no point {outside[0]} (0 to {len(scheme) - 1})")
     alone = [i for i in chosen if int(scheme.mirror_index[i]) not in chosen]
     if alone:
-        raise InputError(f"point {alone[0]} is left out, but its mirror image {scheme.mirror_index[alone[0]]} is not")
+        mirrored = scheme.mirror_index[alone[0]]
+        raise InputError(f"point {alone[0]} is left out, but its mirror image {mirrored} is not")
     return chosen

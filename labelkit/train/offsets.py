@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from labelkit.errors import InputError
 from labelkit.scheme import Scheme
 
 
@@ -21,9 +22,15 @@ class Offsets(nn.Module):
     def __init__(self, schemes: Mapping[str, Scheme], reference: str) -> None:
         super().__init__()
         self.schemes = dict(schemes)
-        self.shifts = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(len(s), 2)) for name, s in schemes.items() if name != reference}
-        )
+        self.shifts = nn.ParameterDict()
+        for name, scheme in schemes.items():
+            if name == reference:
+                continue
+            try:
+                self.shifts[name] = nn.Parameter(torch.zeros(len(scheme), 2))
+            except KeyError as error:
+                # Torch keeps some names for itself, and a dot parts names.
+                raise InputError(f"a dataset cannot be called {name!r}; rename it") from error
 
     def prompts(self, name: str) -> Tensor:
         """Plane positions of a dataset's points, offsets included, (N, 2)."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from labelkit.dataset import Sample
-from labelkit.errors import ImageError, InputError
+from labelkit.errors import BoxError, ImageError, InputError
 from labelkit.geometry import Crop, Similarity
 from labelkit.sampling import sample_crop
 from labelkit.scheme import Scheme
@@ -71,7 +71,11 @@ def pack_faces(
             problems.append(str(error))
             continue
         xy = sample.landmarks.xy
-        fit = Similarity.fit(scheme.plane[seen], xy[seen])
+        try:
+            fit = Similarity.fit(scheme.plane[seen], xy[seen])
+        except BoxError as error:
+            problems.append(f"{sample.image.path}: {error}")
+            continue
         center = fit([0.0, 0.0])
         square = Crop(Similarity(fit.scale * MARGIN, 0.0, float(center[0]), float(center[1])))
         pixels, _ = sample_crop(image, square, size)

@@ -1,0 +1,54 @@
+"""Speed of `evaluate` against that of its network alone, on photos of 640 px.
+
+    python benchmarks/throughput.py [--photos 400] [--model base] [--rounds 3]
+
+Prints JSON: faces per second from file to points, of the network alone on crops that lie in
+memory, and their ratio, each the median over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from pathlib import Path
+
+from made_photos import SIDE, make_photos
+
+from labelkit.models.registry import load_model
+from labelkit.scheme import load_scheme
+from labelkit.train.evaluate import evaluate
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=int, default=400)
+    parser.add_argument("--model", default="base")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    model = load_model(options.model)
+    scheme = load_scheme("ibug68")
+    with tempfile.TemporaryDirectory() as folder:
+        data = make_photos(Path(folder), options.photos, model)
+        evaluate(model, data[:32], scheme)
+        rounds = [evaluate(model, data, scheme) for _ in range(options.rounds)]
+    whole = [r.faces_per_s for r in rounds]
+    network = [r.network_faces_per_s for r in rounds]
+    print(
+        json.dumps(
+            {
+                "photos": options.photos,
+                "side": SIDE,
+                "batch": 16,
+                "faces_per_s": statistics.median(whole),
+                "network_faces_per_s": statistics.median(network),
+                "ratio": statistics.median(a / b for a, b in zip(whole, network, strict=True)),
+                "rounds": [[a, b] for a, b in zip(whole, network, strict=True)],
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""``labelkit predict``: labels for photos, without a project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labelkit.cli.output import (
+    AsJson,
+    Device,
+    Flip,
+    ModelName,
+    Passes,
+    SchemeName,
+    note,
+    note_all,
+    photo_bar,
+    say,
+    say_json,
+    shown,
+)
+from labelkit.errors import InputError
+
+if TYPE_CHECKING:
+    from labelkit.formats import WriteReport
+    from labelkit.images import ImageFile
+    from labelkit.models.stream import Photo
+    from labelkit.prelabel.predict import Labelled
+
+
+class LabelFormat(StrEnum):
+    JSON = "json"
+    WFLW = "wflw"
+    PTS = "300w"
+
+
+def predict(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Photos, or folders of photos.")],
+    scheme: SchemeName,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write; a folder for 300w.")],
+    label_format: Annotated[
+        LabelFormat, typer.Option("--format", help="json, a WFLW list, or 300-W .pts files.")
+    ] = LabelFormat.JSON,
+    boxes: Annotated[
+        Path | None,
+        typer.Option(
+            "--boxes",
+            help="CSV with the columns image,x0,y0,x1,y1 (0-based px) and, if need be, kind: landmarks "
+            "(tight around the scheme's points; so without the column), user or detector. "
+            "One row a face. Photos without a row are searched by the detector.",
+        ),
+    ] = None,
+    model: ModelName = "base",
+    device: Device = "auto",
+    flip: Flip = False,
+    passes: Passes = None,
+    as_json: AsJson = False,
+) -> None:
+    """Label the faces in photos: find them, or take their boxes from a table, and place every point.
+
+    Photos without a face are listed as "no face"; those that cannot be read are named, and the rest goes on.
+    """
+    from labelkit.models.registry import load_model
+    from labelkit.prelabel.predict import find_photos, label_photos, write_labels
+    from labelkit.scheme import load_scheme
+
+    chosen = load_scheme(scheme)
+    files = find_photos(images)
+    _check_out(out, [*(file.path for file in files), *([boxes] if boxes else [])], label_format)
+    photos = _with_boxes(files, boxes)
+    network = load_model(model, device)
+    with photo_bar(len(photos)) as bar:
+        labelled = label_photos(
+            network, photos, chosen, passes=passes, flip=flip, heard=lambda _: bar.advance(bar.task_ids[0])
+        )
+    note_all(labelled.problems)
+    note_all([f"{file.path}: no face" for file in labelled.no_face])
+    report = write_labels(labelled.faces, chosen, out, label_format.value)
+    _tell(labelled, report, out, label_format, network.id, as_json)
+
+
+def _check_out(out: Path, inputs: Sequence[Path], label_format: LabelFormat) -> None:
+    """Hours of labelling should not end at a wrong name, nor a slip of it cost a photo."""
+    if any(out.resolve() == path.resolve() for path in inputs):
+        raise InputError(f"{out}: is one of the files to read; choose another name with -o")
+    if label_format is LabelFormat.PTS and out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; .pts files go into a folder")
+    if label_format is not LabelFormat.PTS and out.is_dir():
+        raise InputError(f"{out}: is a folder; {label_format} is written to a file")
+
+
+def _with_boxes(files: Sequence[ImageFile], table: Path | None) -> list[Photo]:
+    from labelkit.models.stream import Photo
+    from labelkit.prelabel.boxtable import boxes_by_photo, read_boxes
+
+    if table is None:
+        return [Photo(file) for file in files]
+    known, unused = boxes_by_photo(table, read_boxes(table), files)
+    if unused:
+        first = f"{table}:{unused[0].line}: {unused[0].image!r}"
+        note(f"rows about photos that were not given: {len(unused)}, the first at {first}")
+    without = sum(file not in known for file in files)
+    if without:
+        note(f"{table}: has no row for {without} of {len(files)} photos; the detector looks for their faces")
+    return [Photo(file, known.get(file)) for file in files]
+
+
+def _tell(
+    labelled: Labelled,
+    report: WriteReport,
+    out: Path,
+    label_format: LabelFormat,
+    model: str,
+    as_json: bool,
+) -> None:
+    from labelkit.prelabel.predict import reading_root
+
+    note_all([f"{label_format}: {loss}" for loss in report.losses])
+    if as_json:
+        facts = {"out": out, "format": label_format.value, "images": report.images, "model": model}
+        counts = {"photos": labelled.photos, "faces": len(labelled.faces)}
+        no_face = [file.path for file in labelled.no_face]
+        rest = {"no_face": no_face, "problems": labelled.problems, "losses": report.losses}
+        say_json({**facts, **counts, **rest})
+        return
+    unread = f", {len(labelled.problems)} not read" if labelled.problems else ""
+    nobody = f", {len(labelled.no_face)} without a face" if labelled.no_face else ""
+    say(f"{len(labelled.faces)} faces in {labelled.photos} photos{nobody}{unread} -> {shown(out)}")
+    if label_format is not LabelFormat.JSON and report.images != reading_root(out, label_format):
+        note(f"photos are named relative to {report.images}: give it as --images where the labels are read")

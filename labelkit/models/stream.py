@@ -1,0 +1,171 @@
+"""Many photos through a model: decoded and cropped ahead in threads, memory flat.
+
+The network is kept busy while threads read, look for faces and cut them out. Of a photo
+only the crops stay, unless a second pass will cut it anew.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelkit.errors import BoxError, ImageError
+from labelkit.geometry import Array, Box, Crop
+from labelkit.images import ImageFile, RGBImage
+from labelkit.models.predictor import LandmarkModel, default_passes, first_crop
+from labelkit.prediction import Prediction
+from labelkit.sampling import sample_crop
+from labelkit.scheme import Scheme
+
+#: Photos that are held at most, beside the batch in the network.
+AHEAD = 16
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo and the boxes of its faces; None: they are to be found."""
+
+    image: ImageFile
+    boxes: tuple[Box, ...] | None = None
+
+
+@dataclass(frozen=True)
+class PhotoResult:
+    """What became of a photo. ``problem`` says in one line why it could not be read or its
+    boxes not be used; no boxes and no problem is `no face`."""
+
+    image: ImageFile
+    boxes: tuple[Box, ...]
+    predictions: list[Prediction]
+    problem: str | None = None
+
+
+@dataclass
+class _Loaded:
+    """A photo on its way: crops and their pixels by face, filled in as passes go on."""
+
+    image: ImageFile
+    boxes: tuple[Box, ...] = ()
+    passes: list[int] = field(default_factory=list)
+    crops: list[Crop] = field(default_factory=list)
+    pixels: list[RGBImage] = field(default_factory=list)
+    valid: list[NDArray[np.bool_]] = field(default_factory=list)
+    photo: RGBImage | None = None
+    points: dict[int, Array] = field(default_factory=dict)
+    problem: str | None = None
+
+
+def predict_photos(
+    model: LandmarkModel,
+    photos: Iterable[Photo],
+    scheme: Scheme,
+    *,
+    find: Callable[[RGBImage], list[Box]] | None = None,
+    passes: int | None = None,
+    flip: bool = False,
+    batch: int = 16,
+    threads: int = 2,
+) -> Iterator[PhotoResult]:
+    """The photos in order, each with a prediction per face.
+
+    ``find`` looks for the faces of photos without boxes (needed where there are such);
+    ``passes`` and ``flip`` as in `LandmarkModel.predict`. What is wrong with a photo is in
+    its result, and the rest goes on.
+    """
+
+    def load(photo: Photo) -> _Loaded:
+        return _load(photo, scheme, model.size, find, passes)
+
+    waiting: list[_Loaded] = []
+    for loaded in _ahead(load, photos, threads):
+        waiting.append(loaded)
+        if sum(len(entry.crops) for entry in waiting) >= batch:
+            yield from _finish(model, waiting, scheme, flip, batch)
+            waiting = []
+    yield from _finish(model, waiting, scheme, flip, batch)
+
+
+def _load(
+    photo: Photo,
+    scheme: Scheme,
+    size: int,
+    find: Callable[[RGBImage], list[Box]] | None,
+    passes: int | None,
+) -> _Loaded:
+    try:
+        image = photo.image.load()
+        boxes = photo.boxes
+        if boxes is None:
+            boxes = tuple(find(image)) if find is not None else ()
+        crops = [first_crop(box, scheme) for box in boxes]
+    except ImageError as error:
+        return _Loaded(photo.image, problem=str(error))
+    except BoxError as error:
+        return _Loaded(photo.image, problem=f"{photo.image.path}: {error}")
+    samples = [sample_crop(image, crop, size) for crop in crops]
+    wanted = [passes or default_passes(box) for box in boxes]
+    return _Loaded(
+        photo.image,
+        boxes,
+        wanted,
+        crops,
+        [pixels for pixels, _ in samples],
+        [valid for _, valid in samples],
+        image if max(wanted, default=1) > 1 else None,
+    )
+
+
+def _ahead(load: Callable[[Photo], _Loaded], photos: Iterable[Photo], threads: int) -> Iterator[_Loaded]:
+    """Loaded photos in order, at most `AHEAD` of them at a time; leaving early ends the threads."""
+    source = iter(photos)
+    with ThreadPoolExecutor(threads, thread_name_prefix="labelkit-load") as pool:
+        queue: deque[Future[_Loaded]] = deque(pool.submit(load, photo) for photo in islice(source, AHEAD))
+        try:
+            while queue:
+                loaded = queue.popleft().result()
+                queue.extend(pool.submit(load, photo) for photo in islice(source, 1))
+                yield loaded
+        finally:
+            for future in queue:
+                future.cancel()
+
+
+def _finish(
+    model: LandmarkModel, waiting: list[_Loaded], scheme: Scheme, flip: bool, batch: int
+) -> Iterator[PhotoResult]:
+    """Run all passes over the waiting photos, a batch of faces at a time."""
+    number = 0
+    while True:
+        faces = [(entry, i) for entry in waiting for i, wanted in enumerate(entry.passes) if wanted > number]
+        if not faces:
+            break
+        for start in range(0, len(faces), batch):
+            _place(model, faces[start : start + batch], scheme, flip, number)
+        number += 1
+    for entry in waiting:
+        predictions = [
+            Prediction(crop.points_to_image(entry.points[i]), model.id, crop, scheme.name)
+            for i, crop in enumerate(entry.crops)
+        ]
+        yield PhotoResult(entry.image, entry.boxes, predictions, entry.problem)
+
+
+def _place(
+    model: LandmarkModel, faces: list[tuple[_Loaded, int]], scheme: Scheme, flip: bool, number: int
+) -> None:
+    """One pass over one batch; cuts the next crops of faces that have another pass to go."""
+    pixels = np.stack([entry.pixels[i] for entry, i in faces])
+    valid = np.stack([entry.valid[i] for entry, i in faces])
+    points, anchors = model.place_pixels(pixels, valid, scheme.plane, flip)
+    for (entry, i), found, at in zip(faces, points, anchors, strict=True):
+        if entry.photo is not None and entry.passes[i] > number + 1:
+            entry.crops[i] = model.next_crop(entry.crops[i], found, at, scheme.plane)
+            entry.pixels[i], entry.valid[i] = sample_crop(entry.photo, entry.crops[i], model.size)
+        else:
+            entry.points[i] = found

@@ -1,0 +1,1 @@
+"""Running a model over faces that have no annotation."""

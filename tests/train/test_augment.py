@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from labelkit.geometry import Box, Crop, Similarity
+from labelkit.scheme import Point, Scheme
+from labelkit.train.augment import (
+    AugmentConfig,
+    Batch,
+    _box_crops,
+    _landmark_crops,
+    augment,
+    plain_view,
+)
+from labelkit.train.pack import FacePack
+
+MakePack = Callable[..., FacePack]
+
+NOTHING = AugmentConfig(
+    shift=0, rotation=0, scale=0, shear=0, sheared=0, flipped=0, upright=1, grey=0, brightness=0, blurred=0, occluded=0
+)
+GEOMETRY = replace(AugmentConfig(), grey=0, brightness=0, blurred=0, occluded=0)
+
+
+def view(pack: FacePack, config: AugmentConfig, size: int = 128, seed: int = 0) -> Batch:
+    everyone, generator = torch.arange(len(pack)), Generator().manual_seed(seed)
+    return augment(pack, everyone, size, config, generator, torch.arange(len(pack.scheme)))
+
+
+def shown(images: Tensor) -> Tensor:
+    """The pixels in 0..1 again."""
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+    std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+    return images * std + mean
+
+
+def coloured(scheme: Scheme, pack: FacePack, chosen: list[int], colours: Tensor) -> FacePack:
+    """The faces with a dot of its own colour at every chosen point, and nothing else."""
+    size = pack.images.shape[-1]
+    images = torch.full_like(pack.images, 0)
+    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    for face in range(len(pack)):
+        for point, colour in zip(chosen, colours, strict=True):
+            at = (pack.points[face, point] + 1) * size / 2 - 0.5
+            near = (x - at[0]) ** 2 + (y - at[1]) ** 2 < 5**2
+            images[face][:, near] = colour[:, None]
+    return replace(pack, images=images)
+
+
+@pytest.mark.parametrize("upright", [0.0, 1.0])
+def test_labels_follow_the_pixels_and_names_the_mirror(
+    make_pack: MakePack, ibug68: Scheme, upright: float
+) -> None:
+    """Jaw ends, chin, brows, eye and mouth corners, each in a colour of its own."""
+    chosen = [0, 16, 8, 19, 24, 30, 36, 45, 48, 54]
+    levels = torch.tensor([60, 150, 240])
+    colours = torch.cartesian_prod(levels, levels, levels)[::2][: len(chosen)].to(torch.uint8)
+    pack = coloured(ibug68, make_pack(ibug68, 24, size=288), chosen, colours)
+    batch = view(pack, replace(GEOMETRY, upright=upright))
+    assert 4 < batch.flipped.sum() < 20
+    mirror = ibug68.mirror_index
+    pixels, looked_at = shown(batch.images), 0
+    for face in range(len(pack)):
+        for point, colour in zip(chosen, colours, strict=True):
+            # On a mirrored face the dot painted at a point is found under its mirror's name.
+            name = int(mirror[point]) if batch.flipped[face] else point
+            x, y = ((batch.points[face, name] + 1) * 64 - 0.5).round().int().tolist()
+            if not (2 <= x < 126 and 2 <= y < 126):
+                continue
+            looked_at += 1
+            assert torch.allclose(pixels[face, :, y, x], colour / 255, atol=0.02), (face, point)
+    assert looked_at > 200
+
+
+def test_without_augmentation_it_is_the_plain_view(make_pack: MakePack, ibug68: Scheme) -> None:
+    pack = make_pack(ibug68, 5)
+    plain, batch = plain_view(pack, torch.arange(5), 64), view(pack, NOTHING, 64)
+    for field in ("images", "valid", "points", "flipped"):
+        assert torch.allclose(getattr(plain, field), getattr(batch, field), atol=1e-6), field
+
+
+def test_the_plain_view_puts_the_face_where_the_plane_has_it(make_pack: MakePack, ibug68: Scheme) -> None:
+    batch = plain_view(make_pack(ibug68, 5, spread=0.0), torch.arange(5), 64)
+    assert torch.allclose(batch.points, torch.tensor(ibug68.plane).float().expand(5, -1, -1), atol=1e-5)
+
+
+def test_cropping_from_landmarks_undoes_the_turn(make_pack: MakePack, ibug68: Scheme) -> None:
+    batch = view(make_pack(ibug68, 5, spread=0.1), replace(NOTHING, upright=0))
+    assert torch.allclose(batch.points, torch.tensor(ibug68.plane).float().expand(5, -1, -1), atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_views(make_pack: MakePack, ibug68: Scheme) -> None:
+    pack = make_pack(ibug68, 4)
+    first, again, other = (view(pack, AugmentConfig(), 48, seed) for seed in (1, 1, 2))
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.points, again.points)
+    assert not torch.equal(first.points, other.points)
+
+
+def test_every_flip_is_a_mirrored_view(make_pack: MakePack, ibug68: Scheme) -> None:
+    pack = make_pack(ibug68, 4)
+    plain, flipped = view(pack, NOTHING, 64), view(pack, replace(NOTHING, flipped=1), 64)
+    assert flipped.flipped.all()
+    assert torch.allclose(flipped.images, plain.images.flip(3), atol=1e-5)
+    renamed = plain.points[:, torch.from_numpy(ibug68.mirror_index)] * torch.tensor([-1.0, 1.0])
+    assert torch.allclose(flipped.points, renamed, atol=1e-6)
+
+
+def test_batched_crops_are_those_of_geometry(make_pack: MakePack, ibug68: Scheme) -> None:
+    points = make_pack(ibug68, 6, spread=0.2, dots=False).points
+    plane = torch.tensor(ibug68.plane, dtype=torch.float32)
+    points[1, 20:60] = torch.nan
+    least_squares, boxes = _landmark_crops(points, plane), _box_crops(points, plane)
+    for face in range(6):
+        fit = Similarity.fit(ibug68.plane, points[face].double().numpy())
+        assert np.allclose(least_squares[face], fit.matrix, atol=1e-5)
+        crop = Crop.from_box(Box.around(points[face].double().numpy()), ibug68.plane_box)
+        assert np.allclose(boxes[face], crop.to_image.matrix, atol=1e-5)
+
+
+def test_points_that_may_not_place_the_crop_do_not(make_pack: MakePack, ibug68: Scheme) -> None:
+    pack = make_pack(ibug68, 4)
+    moved = replace(pack, points=pack.points.clone())
+    moved.points[:, [8, 0, 16]] += 0.2
+    seen = torch.tensor([i for i in range(68) if i not in (0, 8, 16)])
+    first, second = (
+        augment(p, torch.arange(4), 48, GEOMETRY, Generator().manual_seed(0), seen) for p in (pack, moved)
+    )
+    assert torch.equal(first.images, second.images)
+
+
+def test_the_photos_bounds_are_the_mask(make_pack: MakePack, ibug68: Scheme) -> None:
+    """A photo that ends at the middle of the face: half of the view is padding, and zero."""
+    pack = make_pack(ibug68, 2, spread=0.0)
+    half = replace(pack, bounds=torch.tensor([[-1.0, -1.0, 0.0, 1.0]]).repeat(2, 1))
+    batch = plain_view(half, torch.arange(2), 64)
+    assert batch.valid[:, :, :, :32].all()
+    assert not batch.valid[:, :, :, 32:].any()
+    assert (batch.images[:, :, :, 32:] == 0).all()
+    flipped = view(half, replace(NOTHING, flipped=1), 64)
+    assert torch.equal(flipped.valid, batch.valid.flip(3))
+
+
+def test_missing_points_stay_missing_under_their_new_names(make_pack: MakePack, ibug68: Scheme) -> None:
+    pack = make_pack(ibug68, 2)
+    pack.points[:, 36] = torch.nan
+    batch = view(pack, replace(GEOMETRY, flipped=1))
+    assert batch.points[:, 45].isnan().all()
+    assert batch.points[:, [i for i in range(68) if i != 45]].isfinite().all()
+
+
+def test_amounts_stay_within_the_configuration(make_pack: MakePack, ibug68: Scheme) -> None:
+    pack = make_pack(ibug68, 200, size=16, spread=0.0, dots=False)
+    config = replace(NOTHING, upright=0, rotation=30, scale=0.15, shift=0.08)
+    batch = view(pack, config, 16)
+    fits = [Similarity.fit(ibug68.plane, xy) for xy in batch.points.double().numpy()]
+    turns = np.degrees([fit.angle for fit in fits])
+    scales = np.array([fit.scale for fit in fits])
+    assert np.abs(turns).max() <= 30.001
+    assert np.abs(turns).max() > 25
+    assert scales.min() >= 1 / 1.1501
+    assert scales.max() <= 1.1501
+    assert scales.max() > 1.1
+
+
+def test_appearance_changes_pixels_and_no_labels(make_pack: MakePack, ibug68: Scheme) -> None:
+    pack = make_pack(ibug68, 8)
+    plain = view(pack, NOTHING, 64)
+    for change in ("brightness", "blurred", "occluded"):
+        batch = view(pack, replace(NOTHING, **{change: 1.0}), 64)
+        assert torch.equal(batch.points, plain.points)
+        changed = (batch.images - plain.images).abs().flatten(1).amax(1)
+        assert (changed > 0.02).sum() >= 7, change
+        assert batch.images.isfinite().all()
+
+
+def test_grey_faces_have_no_colour(make_pack: MakePack, ibug68: Scheme) -> None:
+    pack = make_pack(ibug68, 4)
+    pack = replace(pack, images=torch.randint(0, 256, pack.images.shape, dtype=torch.uint8))
+    pixels = shown(view(pack, replace(NOTHING, grey=1), 64).images)
+    assert torch.allclose(pixels[:, 0], pixels[:, 2], atol=1e-5)
+
+
+def test_an_asymmetric_scheme_is_not_flipped(make_pack: MakePack) -> None:
+    places = [(-0.5, -0.3), (0.4, -0.2), (0.1, 0.6)]
+    scheme = Scheme("lopsided", tuple(Point(f"p{i}", x, y) for i, (x, y) in enumerate(places)))
+    batch = view(make_pack(scheme, 6), replace(NOTHING, flipped=1))
+    assert not batch.flipped.any()

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from labelkit.checkpoint import load_checkpoint, save_checkpoint
+from labelkit.errors import CheckpointError
+from labelkit.scheme import Scheme, load_scheme
+from labelkit.train.augment import AugmentConfig
+from labelkit.train.engine import Progress, Trainer, _split_batch
+from labelkit.train.pack import FacePack
+from labelkit.train.recipes import Recipe, load_recipe
+
+MakePack = Callable[..., FacePack]
+CPU = torch.device("cpu")
+CALM = AugmentConfig(0.02, 5, 0.02, 0, 0, 0, 1, 0, 0, 0, 0)
+
+
+def state(trainer: Trainer) -> dict[str, Tensor]:
+    """Everything a run holds: weights, average, moments."""
+    kept = {f"model.{k}": v.clone() for k, v in trainer.modules.state_dict().items()}
+    kept |= {f"average.{k}": v.clone() for k, v in trainer.average.items()}
+    for index, moments in trainer.optimizer.state_dict()["state"].items():
+        kept |= {f"{index}.{k}": v.clone() for k, v in moments.items()}
+    return kept
+
+
+def differing(a: dict[str, Tensor], b: dict[str, Tensor]) -> list[str]:
+    assert set(a) == set(b)
+    return [name for name in a if not torch.equal(a[name], b[name])]
+
+
+@pytest.fixture
+def packs(make_pack: MakePack, ibug68: Scheme) -> list[FacePack]:
+    return [make_pack(ibug68, 6), make_pack(load_scheme("wflw98"), 3, "wflw", seed=1)]
+
+
+def test_resuming_gives_what_no_interruption_gives(
+    tmp_path: Path, tiny: Recipe, packs: list[FacePack]
+) -> None:
+    straight = Trainer(tiny, packs, CPU)
+    for _ in range(2):
+        straight.step()
+    straight.save_state(tmp_path / "state.safetensors")
+    between = state(straight)
+    resumed = Trainer(tiny, packs, CPU)
+    resumed.step()  # what it did before must not matter
+    resumed.load_state(tmp_path / "state.safetensors")
+    assert differing(between, state(resumed)) == []
+    assert (resumed.step_number, resumed.seconds) == (2, straight.seconds)
+    for _ in range(2):
+        assert straight.step() == resumed.step()
+    assert differing(state(straight), state(resumed)) == []
+    assert len(differing(between, state(straight))) > 50
+
+
+def test_another_runs_state_is_refused(tmp_path: Path, tiny: Recipe, packs: list[FacePack]) -> None:
+    path = tmp_path / "state.safetensors"
+    Trainer(tiny, packs, CPU).save_state(path)
+    for other in (
+        Trainer(replace(tiny, name="other"), packs, CPU),
+        Trainer(tiny, packs, CPU, left_out=(8,)),
+    ):
+        with pytest.raises(CheckpointError, match="another run"):
+            other.load_state(path)
+    with pytest.raises(CheckpointError, match="does not fit"):
+        Trainer(tiny, packs[:1], CPU).load_state(path)
+    save_checkpoint(path, {"a": torch.zeros(1)}, {"kind": "tufa"})
+    with pytest.raises(CheckpointError, match="another run"):
+        Trainer(tiny, packs, CPU).load_state(path)
+
+
+def test_a_few_faces_are_learnt(tiny: Recipe, make_pack: MakePack, ibug68: Scheme) -> None:
+    recipe = replace(tiny, passes=4 * 60, lr=3e-3, warmup=16, augment=CALM, small=0.0, ema=0.9)
+    pack = make_pack(ibug68, 4, spread=0.15)
+    trainer = Trainer(recipe, [pack], CPU)
+    before = trainer.dev_nme(pack)
+    losses: list[float] = []
+    trainer.run(lambda progress: losses.append(progress.loss), every=10)
+    assert len(losses) == 6
+    assert losses[-1] < 0.7 * losses[0]
+    assert trainer.dev_nme(pack) < 0.8 * before
+
+
+def test_points_left_out_have_no_say(tiny: Recipe, make_pack: MakePack, ibug68: Scheme) -> None:
+    """Their labels may say anything: the loss stays, also after the flip."""
+    left_out = (1, 15, 5, 11, 57)
+    pack = make_pack(ibug68, 4)
+    wrong = replace(pack, points=pack.points.clone())
+    wrong.points[:, list(left_out)] += 0.3
+    first, second = (Trainer(tiny, [p], CPU, left_out) for p in (pack, wrong))
+    assert [first.step() for _ in range(3)] == [second.step() for _ in range(3)]
+    assert differing(state(first), state(second)) == []
+    third = Trainer(tiny, [wrong], CPU)
+    assert third.step() != pytest.approx(Trainer(tiny, [pack], CPU).step(), rel=1e-3)
+
+
+def test_the_budget_ends_by_passes(tiny: Recipe, packs: list[FacePack]) -> None:
+    trainer = Trainer(tiny, packs[:1], CPU)
+    heard: list[Progress] = []
+    trainer.run(heard.append, every=3)
+    assert [p.step for p in heard] == [3, 6, 8]
+    assert trainer.passes == 32
+    assert heard[-1].done == 1
+    assert all(math.isfinite(p.loss) for p in heard)
+
+
+def test_the_budget_ends_by_the_clock(
+    tiny: Recipe, packs: list[FacePack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that goes on by six seconds whenever it is read: a step takes six."""
+    now = iter(range(0, 10_000, 6))
+    monkeypatch.setattr("labelkit.train.engine.time.monotonic", lambda: float(next(now)))
+    trainer = Trainer(replace(tiny, passes=10**6), packs[:1], CPU, minutes=0.4)
+    saved: list[int] = []
+    heard: list[Progress] = []
+    trainer.run(heard.append, every=2, save=lambda: saved.append(trainer.step_number), save_seconds=10)
+    assert [round(p.done, 6) for p in heard] == [0.5, 1.0]
+    assert trainer.step_number == 4
+    assert saved == [2, 4]
+
+
+def test_the_learning_rate_rises_and_falls(tiny: Recipe, packs: list[FacePack]) -> None:
+    recipe = replace(tiny, passes=1000, batch=4, warmup=100, lr=0.1, final=0.01)
+    trainer = Trainer(recipe, packs[:1], CPU)
+    rates = []
+    for trainer.step_number in range(251):
+        rates.append(trainer.learning_rate())
+    assert rates[0] == pytest.approx(0.1 * 1 / 100, rel=0.01)
+    assert rates[12] == pytest.approx(0.1 * 49 / 100, rel=0.01)
+    assert max(rates) == pytest.approx(0.1, rel=0.05)
+    assert rates.index(max(rates)) == 25
+    assert rates[125] == pytest.approx(0.1 * (0.01 + 0.99 / 2), rel=0.01)
+    assert rates[250] == pytest.approx(0.001, rel=0.01)
+    assert all(b <= a for a, b in zip(rates[25:], rates[26:], strict=False))
+
+
+def test_looking_at_dev_changes_nothing(tiny: Recipe, packs: list[FacePack]) -> None:
+    trainer = Trainer(tiny, packs[:1], CPU)
+    trainer.step()
+    before = state(trainer)
+    assert trainer.dev_nme(packs[0]) > 0
+    trainer.averaged()
+    assert differing(before, state(trainer)) == []
+
+
+def test_an_interrupt_while_looking_at_dev_changes_nothing(
+    tiny: Recipe, packs: list[FacePack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(tiny, packs[:1], CPU)
+    trainer.step()
+    before = state(trainer)
+
+    def interrupted(*args: object) -> Tensor:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "_errors", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.dev_nme(packs[0])
+    assert differing(before, state(trainer)) == []
+
+
+def test_dev_nme_is_that_of_the_plain_view(tiny: Recipe, make_pack: MakePack, ibug68: Scheme) -> None:
+    """Before the first step every point lies at its plane position, and so do these faces."""
+    trainer = Trainer(tiny, [make_pack(ibug68, 4)], CPU)
+    assert trainer.dev_nme(make_pack(ibug68, 3, spread=0.0)) == pytest.approx(0, abs=1e-3)
+    shifted = make_pack(ibug68, 3, spread=0.0)
+    shifted.points[:, 30] += torch.tensor([0.1, 0.0])
+    # 0.1 pack units are 0.16 of the plane; a 68th of it, by an IOD of 0.76.
+    assert trainer.dev_nme(shifted) == pytest.approx(100 * 0.16 / 68 / 0.76, rel=1e-3)
+
+
+def test_datasets_share_a_batch_and_keep_their_own_offsets(tiny: Recipe, packs: list[FacePack]) -> None:
+    trainer = Trainer(tiny, packs, CPU)
+    assert trainer.reference == "ibug68"
+    assert trainer.split == [2, 2]
+    trainer.step()
+    network, offsets = trainer.averaged()
+    assert list(offsets) == ["wflw"]
+    assert offsets["wflw"].shape == (98, 2)
+    assert offsets["wflw"].abs().max() > 0
+    assert set(network) == set(trainer.network.state_dict())
+
+
+def test_a_batch_is_split_by_shares_and_leaves_nobody_out() -> None:
+    recipe = replace(load_recipe("base"), batch=16, shares={"a": 3, "b": 1, "c": 0.01})
+    assert _split_batch(recipe, ["a", "b"]) == [12, 4]
+    assert _split_batch(recipe, ["a", "c"]) == [16, 1]
+    assert _split_batch(recipe, ["b", "unnamed"]) == [8, 8]
+
+
+def test_a_weight_of_zero_silences_a_dataset(tiny: Recipe, packs: list[FacePack]) -> None:
+    recipe = replace(tiny, weights={"wflw": 0.0}, weight_decay=0.0)
+    trainer = Trainer(recipe, packs, CPU)
+    trainer.step()
+    assert trainer.offsets.shifts["wflw"].abs().max() == 0
+
+
+def test_an_epoch_shows_every_face_once(tiny: Recipe, make_pack: MakePack, ibug68: Scheme) -> None:
+    trainer = Trainer(tiny, [make_pack(ibug68, 10, dots=False)], CPU)
+    seen: list[int] = []
+    for trainer.step_number in range(5):
+        seen += trainer._indices(trainer.packs[0], 4).tolist()
+    assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
+    assert seen[:10] != seen[10:]
+
+
+def test_an_interrupt_passes_through_with_the_state_intact(
+    tmp_path: Path, tiny: Recipe, packs: list[FacePack]
+) -> None:
+    def interrupt(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    trainer = Trainer(tiny, packs[:1], CPU)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run(interrupt, every=2)
+    assert trainer.step_number == 2
+    trainer.save_state(tmp_path / "s.safetensors")
+    assert load_checkpoint(tmp_path / "s.safetensors")[1]["step"] == 2
