@@ -101,7 +101,7 @@ def test_a_wrong_card_is_refused(tmp_path: Path, metadata: dict[str, str] | None
 def test_pickles_are_refused_unopened(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"model{suffix}"
     torch.save({"a": torch.zeros(1)}, path)
-    with pytest.raises(CheckpointError, match="unpickling .* could run code"):
+    with pytest.raises(CheckpointError, match=r"unpickling .* could run code"):
         load_checkpoint(path)
 
 

@@ -226,7 +226,7 @@ class StepHead(nn.Sequential):
         last = nn.Linear(hidden, outputs)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        super().__init__(nn.Linear(inputs, hidden), nn.ReLU(), last)
+        super().__init__(nn.Linear(inputs, hidden), nn.GELU(), last)
 
 
 def _affine(view: Tensor, points: Tensor) -> Tensor:

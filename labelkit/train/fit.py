@@ -61,9 +61,12 @@ class FitPaths:
 
 
 def dataset_name(folder: Path) -> str:
-    """``ibug68`` for .../ibug68/train: the last part that does not name a split."""
-    parts = [part for part in folder.resolve().parts if part not in _SPLITS]
-    return parts[-1]
+    """``ibug68`` for .../ibug68/train: the last part that does not name a split, without a
+    file's suffix and without dots, which part the names of tensors."""
+    path = folder.resolve()
+    path = path.with_suffix("") if path.is_file() else path
+    parts = [part for part in path.parts if part not in _SPLITS]
+    return parts[-1].replace(".", "_")
 
 
 def load_packs(

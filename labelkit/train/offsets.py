@@ -24,13 +24,11 @@ class Offsets(nn.Module):
         self.schemes = dict(schemes)
         self.shifts = nn.ParameterDict()
         for name, scheme in schemes.items():
-            if name == reference:
-                continue
-            try:
+            # Torch keeps some names for itself (`training`), and a dot parts names.
+            if not name or "." in name or hasattr(self.shifts, name):
+                raise InputError(f"a dataset cannot be called {name!r}; rename it")
+            if name != reference:
                 self.shifts[name] = nn.Parameter(torch.zeros(len(scheme), 2))
-            except KeyError as error:
-                # Torch keeps some names for itself, and a dot parts names.
-                raise InputError(f"a dataset cannot be called {name!r}; rename it") from error
 
     def prompts(self, name: str) -> Tensor:
         """Plane positions of a dataset's points, offsets included, (N, 2)."""

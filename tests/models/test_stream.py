@@ -47,7 +47,9 @@ def photos(folder: Path, count: int) -> list[Photo]:
 
 
 @pytest.mark.parametrize("passes", [1, 2])
-def test_a_stream_gives_what_predict_gives_in_order(tmp_path: Path, model: LandmarkModel, passes: int) -> None:
+def test_a_stream_gives_what_predict_gives_in_order(
+    tmp_path: Path, model: LandmarkModel, passes: int
+) -> None:
     wanted = photos(tmp_path, 11)
     results = list(predict_photos(model, wanted, SCHEME, passes=passes, batch=4))
     assert [r.image for r in results] == [p.image for p in wanted]

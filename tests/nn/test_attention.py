@@ -48,9 +48,7 @@ def test_hidden_keys_do_not_matter(attention: Attention) -> None:
 
 def test_anchored_attention_is_full_attention_under_its_mask(attention: Attention) -> None:
     anchors, points = torch.randn(2, 6, 24), torch.randn(2, 9, 24)
-    found = attention.anchored(
-        points, attention.project(points, points), attention.project(anchors, anchors)
-    )
+    found = attention.anchored(points, attention.project(points, points), attention.project(anchors, anchors))
     everything = torch.cat([anchors, points], dim=1)
     mask = torch.cat([torch.ones(9, 6, dtype=torch.bool), torch.eye(9, dtype=torch.bool)], dim=1)
     expected = naive(attention, points, everything, everything, mask.expand(2, 9, 15))
@@ -75,4 +73,6 @@ def test_positions_join_query_and_key_but_not_the_value() -> None:
     token = torch.randn(1, 1, 8)
     assert torch.allclose(layer(token, torch.zeros(1, 1, 8)), layer(token, torch.randn(1, 1, 8)), atol=1e-6)
     tokens = torch.randn(1, 3, 8)
-    assert not torch.allclose(layer(tokens, torch.zeros(1, 3, 8)), layer(tokens, torch.randn(1, 3, 8)), atol=1e-3)
+    assert not torch.allclose(
+        layer(tokens, torch.zeros(1, 3, 8)), layer(tokens, torch.randn(1, 3, 8)), atol=1e-3
+    )

@@ -12,7 +12,9 @@ def test_defaults_are_the_formula_of_the_paper() -> None:
     """Eqs. 6.1-6.3: sines, then cosines, of x / 10000^(2c / (C/2)) for c < C/4; then the same of y."""
     C, x, y = 16, 0.37, -0.81
     quarter = range(C // 4)
-    angles = {axis: [value / 10_000 ** (2 * c / (C / 2)) for c in quarter] for axis, value in (("x", x), ("y", y))}
+    angles = {
+        axis: [value / 10_000 ** (2 * c / (C / 2)) for c in quarter] for axis, value in (("x", x), ("y", y))
+    }
     expected = [f(angle) for axis in "xy" for f in (math.sin, math.cos) for angle in angles[axis]]
     assert StructurePrompt(C)(torch.tensor([x, y])).tolist() == pytest.approx(expected, abs=1e-6)
 

@@ -23,7 +23,17 @@ from labelkit.train.pack import FacePack
 MakePack = Callable[..., FacePack]
 
 NOTHING = AugmentConfig(
-    shift=0, rotation=0, scale=0, shear=0, sheared=0, flipped=0, upright=1, grey=0, brightness=0, blurred=0, occluded=0
+    shift=0,
+    rotation=0,
+    scale=0,
+    shear=0,
+    sheared=0,
+    flipped=0,
+    upright=1,
+    grey=0,
+    brightness=0,
+    blurred=0,
+    occluded=0,
 )
 GEOMETRY = replace(AugmentConfig(), grey=0, brightness=0, blurred=0, occluded=0)
 

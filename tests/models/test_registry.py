@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from labelkit.checkpoint import save_checkpoint
+from labelkit.errors import CheckpointError, InputError
+from labelkit.models import registry
+from labelkit.models.registry import add_model, find_model, list_models, load_model, save_model, user_models
+from labelkit.models.tufa import TUFA
+from labelkit.train.recipes import load_recipe
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nobody's own models, and a folder of bundled ones that holds nothing."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("LABELKIT_HOME", str(folder))
+    monkeypatch.setattr(registry, "_terms_said", set())
+    bundled = tmp_path / "bundled"
+    bundled.mkdir()
+    monkeypatch.setattr(registry, "model_folders", lambda: [user_models(), bundled])
+    return folder
+
+
+@pytest.fixture
+def write(tmp_path: Path, network: TUFA) -> Write:
+    def write(path: Path | None = None, **card: Any) -> Path:
+        target = path or tmp_path / "made.safetensors"
+        base = {"name": "made", "architecture": load_recipe("tiny").network.to_dict()}
+        save_model(target, network.state_dict(), {"mine": torch.ones(68, 2) / 8}, base | card)
+        return target
+
+    return write
+
+
+def test_a_model_comes_back_in_half_precision(write: Write, network: TUFA) -> None:
+    path = write()
+    model = load_model(path, device="cpu", precision="fp32")
+    assert path.stat().st_size < 2.3 * sum(v.numel() for v in network.state_dict().values())
+    for name, value in model.network.state_dict().items():
+        assert value.dtype == network.state_dict()[name].dtype, name
+        assert torch.allclose(value.float(), network.state_dict()[name].float(), rtol=1e-3, atol=1e-4), name
+    assert np.allclose(model.offsets["mine"], 0.125)
+    assert model.id == f"made@{model.card['hash'][:12]}"
+    assert not model.network.training
+
+
+def test_models_are_found_by_name_and_by_path(write: Write, home: Path) -> None:
+    with pytest.raises(InputError, match="no model is called 'made'; there are none"):
+        load_model("made")
+    path = write()
+    assert find_model(path) == find_model(str(path)) == path
+    added = add_model(path)
+    assert added == home / "models" / "made.safetensors"
+    assert added.read_bytes() == path.read_bytes()
+    assert list_models() == {"made": added}
+    assert load_model("made", device="cpu").name == "made"
+    with pytest.raises(InputError, match="no model is called 'other'; there are made"):
+        find_model("other")
+    with pytest.raises(CheckpointError, match="no such file"):
+        load_model("nowhere.safetensors")
+
+
+def test_an_added_model_hides_a_bundled_one(write: Write, tmp_path: Path) -> None:
+    bundled = write(tmp_path / "bundled" / "made.safetensors", metrics={"dev_nme_io": 9})
+    assert list_models() == {"made": bundled}
+    added = add_model(write(metrics={"dev_nme_io": 1}))
+    assert find_model("made") == added
+    assert load_model("made", device="cpu").card["metrics"] == {"dev_nme_io": 1}
+
+
+def test_files_still_being_written_are_no_models(home: Path) -> None:
+    (home / "models").mkdir(parents=True)
+    (home / "models" / ".labelkit-01.safetensors").touch()
+    assert list_models() == {}
+
+
+def test_terms_are_said_once(write: Write, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(terms="for research only")
+    with caplog.at_level(logging.WARNING, "labelkit"):
+        load_model(path, device="cpu")
+        load_model(path, device="cpu")
+    assert [record.getMessage() for record in caplog.records] == ["model made: for research only"]
+
+
+def test_a_model_of_another_kind_or_shape_is_refused(write: Write, tmp_path: Path) -> None:
+    architecture = load_recipe("tiny").network.to_dict()
+    for card, problem in (
+        ({"architecture": architecture | {"layers": 3}}, "not those of its architecture"),
+        ({"architecture": architecture | {"wings": 2}}, "cannot be built"),
+        ({"architecture": architecture | {"dim": 30}}, "cannot be built"),
+        ({"architecture": architecture | {"backbone": "hf-hub:a/b"}}, "cannot be built"),
+        ({"architecture": None}, "does not say which architecture"),
+        ({"name": "../../evil"}, "no name for a model"),
+        ({"name": None}, "no name for a model"),
+        ({"kind": "dslpt"}, "holds 'dslpt', not a landmark model"),
+    ):
+        path = write(tmp_path / "odd.safetensors", **card)
+        with pytest.raises(CheckpointError, match=problem) as caught:
+            load_model(path, device="cpu")
+        assert str(path) in str(caught.value)
+        with pytest.raises(CheckpointError):
+            add_model(path)
+    assert list_models() == {}
+
+
+def test_a_missing_tensor_is_refused(tmp_path: Path, network: TUFA) -> None:
+    tensors = dict(network.state_dict())
+    del tensors["padding"]
+    path = tmp_path / "part.safetensors"
+    card = {"kind": "tufa", "name": "part", "architecture": load_recipe("tiny").network.to_dict()}
+    save_checkpoint(path, tensors, card)
+    with pytest.raises(CheckpointError, match="not those of its architecture"):
+        load_model(path)
+
+
+def test_weights_beyond_16_bits_are_not_written(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="does not fit into 16 bits"):
+        save_model(tmp_path / "m.safetensors", {"w": torch.tensor([1e6])}, {}, {"name": "m"})
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_bundled_models_lie_in_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    folders = registry.model_folders()
+    assert folders[1].parts[-3:] == ("labelkit", "models", "weights")
