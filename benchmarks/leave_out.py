@@ -17,6 +17,7 @@ from pathlib import Path
 
 from labelkit.checkpoint import read_card
 from labelkit.formats import read
+from labelkit.geometry import Array
 from labelkit.metrics import bootstrap_interval
 from labelkit.models.registry import load_model
 from labelkit.scheme import load_scheme
@@ -36,6 +37,10 @@ def train(data: Path, out: Path, left_out: tuple[int, ...], minutes: float) -> N
         print(progress, file=sys.stderr, flush=True)
 
     fit(recipe, packs, out, left_out=left_out, minutes=minutes, report=report)
+
+
+def _interval(values: Array) -> list[float]:
+    return [100 * end for end in bootstrap_interval(values)]
 
 
 def main() -> None:
@@ -63,7 +68,9 @@ def main() -> None:
         result[split] = {
             "faces": len(data),
             "nme_io": {name: 100 * float(values.mean()) for name, values in errors.items()},
-            "interval": {name: [100 * v for v in bootstrap_interval(values)] for name, values in errors.items()},
+            "interval": {
+                name: [100 * v for v in bootstrap_interval(values)] for name, values in errors.items()
+            },
             "ratio": ratio,
         }
     print(json.dumps(result))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from made_photos import make_photos
 
+from labelkit.dataset import Sample
 from labelkit.detect import detect_faces
 from labelkit.geometry import Box
 from labelkit.models.registry import load_model
@@ -29,6 +30,10 @@ def resident() -> float:
     return pages * resource.getpagesize() / 1e6
 
 
+def _box(sample: Sample) -> tuple[Box, ...]:
+    return () if sample.landmarks is None else (Box.around(sample.landmarks.xy, "ibug68"),)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=2000)
@@ -37,15 +42,10 @@ def main() -> None:
     options = parser.parse_args()
     model = load_model(options.model)
     scheme = load_scheme("wflw98")
-    used = []
     with tempfile.TemporaryDirectory() as folder:
         data = make_photos(Path(folder), options.photos, model)
-        photos = (
-            Photo(s.image, None if options.detect or s.landmarks is None else (Box.around(s.landmarks.xy, "ibug68"),))
-            for s in data
-        )
-        for _ in predict_photos(model, photos, scheme, find=detect_faces):
-            used.append(resident())
+        photos = [Photo(sample.image, None if options.detect else _box(sample)) for sample in data]
+        used = [resident() for _ in predict_photos(model, photos, scheme, find=detect_faces)]
     start = min(500, len(used) // 2)
     print(
         json.dumps(

@@ -1,6 +1,6 @@
 """A scheme that training never saw: wflw98's points against the labels of ibug68.
 
-    python benchmarks/shared_points.py ../shared/data/ibug68/val [--faces 20] [--model base] [--sheet sheet.png]
+    python benchmarks/shared_points.py ../shared/data/ibug68/val [--faces 20] [--sheet sheet.png]
 
 Takes every n-th face, predicts wflw98 from the tight box of the 68 labels, and compares the
 points that both schemes have. Prints JSON: mean error in percent of IOD by kind of point,

@@ -117,8 +117,8 @@ class TUFA(nn.Module):
         decoder = nn.ModuleList(DecoderLayer(dim, heads, hidden) for _ in range(layers))
         self.layers = cast(Sequence[DecoderLayer], decoder)
         self.norm = nn.LayerNorm(dim)
-        self.head = StepHead(dim, 256, 2)
-        self.pose = StepHead(dim * OVERVIEW**2, 64, 6) if cascade else None
+        self.head = StepHead(dim, 256, 2, start=0.3)
+        self.pose = StepHead(dim * OVERVIEW**2, 64, 6, start=0.0) if cascade else None
         self.local = nn.Linear(dim, dim) if cascade else None
 
     def encode(self, images: Tensor, valid: Tensor | None = None) -> Memory:
@@ -219,13 +219,18 @@ class TUFA(nn.Module):
 
 
 class StepHead(nn.Sequential):
-    """Inputs - hidden - outputs; the last layer starts at zero, so that nothing moves
-    before something is learnt."""
+    """Inputs - hidden - outputs. The last layer starts at ``start`` times its usual weights.
 
-    def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
+    A small start lets points begin near their prompts. At zero, though, nothing below the
+    head would learn: until the features are good for a step the head stays where it is,
+    and until the head is not zero the features hear nothing of it.
+    """
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, start: float) -> None:
         last = nn.Linear(hidden, outputs)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        with torch.no_grad():
+            last.weight.mul_(start)
+            last.bias.zero_()
         super().__init__(nn.Linear(inputs, hidden), nn.GELU(), last)
 
 

@@ -108,9 +108,10 @@ class Trainer:
         saved, total, count = self.seconds, 0.0, 0
         while self.done < 1:
             total, count = total + self.step(), count + 1
-            if count == every or self.done >= 1:
-                last = self.done >= 1 or self.step_number % (10 * every) == 0
-                nme = self.dev_nme(dev) if dev is not None and last else None
+            # By the number of the step, so that a resumed run reports where an unbroken one would.
+            if self.step_number % every == 0 or self.done >= 1:
+                judged = self.done >= 1 or self.step_number % (10 * every) == 0
+                nme = self.dev_nme(dev) if dev is not None and judged else None
                 report(self._progress(total / count, nme))
                 total, count = 0.0, 0
             if save is not None and self.seconds - saved > save_seconds:

@@ -56,8 +56,8 @@ def _base() -> Recipe:
         network=base(load_scheme("ibug68").plane.tolist()),
         passes=200_000,
         batch=64,
-        lr=1e-3,
-        small=0.55,
+        lr=6e-4,
+        small=0.6,
         shares={"ibug68": 5, "video68": 1},
         weights={"ibug68": 1.0, "video68": 0.25},
     )

@@ -59,7 +59,8 @@ def test_a_stream_gives_what_predict_gives_in_order(
         alone = model.predict([image] * len(photo.boxes), photo.boxes, SCHEME, passes=passes)
         assert len(alone) == len(result.predictions) == len(photo.boxes)
         for a, b in zip(alone, result.predictions, strict=True):
-            assert_allclose(a.xy, b.xy, atol=1e-3)
+            # The sampler rounds to 1/32 px, which a second crop makes visible.
+            assert_allclose(a.xy, b.xy, atol=1e-3 if passes == 1 else 0.05)
 
 
 def test_a_broken_photo_is_named_and_the_rest_goes_on(tmp_path: Path, model: LandmarkModel) -> None:

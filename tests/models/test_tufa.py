@@ -58,12 +58,14 @@ def test_a_step_per_layer_and_with_cascade_the_start(anchored: TUFA, full: TUFA,
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("cascade", [True, False])
-def test_before_training_points_lie_where_the_plane_has_them(cascade: bool, images: Tensor) -> None:
+def test_before_training_the_cascade_starts_where_the_plane_has_its_points(images: Tensor) -> None:
     torch.manual_seed(0)
-    fresh = build_tufa(config(cascade=cascade)).eval()
+    fresh = build_tufa(config(cascade=True)).eval()
     asked = prompts(3, 7)
-    assert difference(fresh(images, asked), asked.expand(fresh(images, asked).shape)) < 1e-6
+    steps = fresh(images, asked)
+    assert difference(steps[0], asked) < 1e-6
+    # The head does not start at zero: the features below it would not hear of its errors.
+    assert 1e-3 < difference(steps[1], asked) < 0.5
 
 
 @torch.no_grad()

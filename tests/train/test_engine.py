@@ -168,8 +168,9 @@ def test_an_interrupt_while_looking_at_dev_changes_nothing(
 
 
 def test_dev_nme_is_that_of_the_plain_view(tiny: Recipe, make_pack: MakePack, ibug68: Scheme) -> None:
-    """Before the first step every point lies at its plane position, and so do these faces."""
+    """With a silent head every point lies at its plane position, and so do these faces."""
     trainer = Trainer(tiny, [make_pack(ibug68, 4)], CPU)
+    trainer.average["network.head.2.weight"].zero_()
     assert trainer.dev_nme(make_pack(ibug68, 3, spread=0.0)) == pytest.approx(0, abs=1e-3)
     shifted = make_pack(ibug68, 3, spread=0.0)
     shifted.points[:, 30] += torch.tensor([0.1, 0.0])
@@ -224,3 +225,13 @@ def test_an_interrupt_passes_through_with_the_state_intact(
     assert trainer.step_number == 2
     trainer.save_state(tmp_path / "s.safetensors")
     assert load_checkpoint(tmp_path / "s.safetensors")[1]["step"] == 2
+
+
+def test_a_dataset_smaller_than_its_share_of_a_batch_comes_round_again(
+    tiny: Recipe, make_pack: MakePack, ibug68: Scheme
+) -> None:
+    trainer = Trainer(replace(tiny, batch=7), [make_pack(ibug68, 2)], CPU)
+    indices = trainer._indices(trainer.packs[0], 7)
+    assert sorted(indices.tolist()) in ([0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 1, 1, 1])
+    trainer.step()
+    assert trainer.passes == 7
