@@ -43,6 +43,9 @@ def fit(
         Path | None, typer.Option("--dev", help="An annotated folder that is only measured on.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run to OUT stopped.")] = False,
+    start: Annotated[
+        str | None, typer.Option("--start", help="A model whose weights a new run begins with.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="End by the clock.")] = None,
     passes: Annotated[int | None, typer.Option(min=1, help="Faces to see, instead of the recipe's.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Faces a step, instead of the recipe's.")] = None,
@@ -62,6 +65,9 @@ def fit(
         raise typer.BadParameter("name at least one annotated folder", param_hint="--data")
     if out.suffix != ".safetensors":
         raise typer.BadParameter(f"{out}: a model file ends in .safetensors", param_hint="--out")
+    if resume and start is not None:
+        raise typer.BadParameter("a run is resumed or started, not both", param_hint="--start")
+    from labelkit.models.registry import load_model
     from labelkit.train import fit as training
     from labelkit.train.recipes import load_recipe
 
@@ -73,6 +79,7 @@ def fit(
     note_all(problems)
     if problems:
         note(f"{len(problems)} annotations or photos left out")
+    begun = load_model(start, device=device) if start is not None else None
     paths = training.FitPaths(out)
     if not resume:
         _keep_old_state(paths)
@@ -89,6 +96,7 @@ def fit(
                 left_out=left_out,
                 minutes=minutes,
                 resume=resume,
+                start=begun,
                 report=report,
             )
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +94,19 @@ class Trainer:
         rise = min(1.0, (self.passes + 1) / max(self.recipe.warmup, 1))
         fall = low + (1 - low) * 0.5 * (1 + math.cos(math.pi * self.done))
         return self.recipe.lr * rise * fall
+
+    def start_from(self, network: Mapping[str, Tensor], offsets: Mapping[str, Tensor]) -> None:
+        """Begin with the weights of a model that was trained before, and with the offsets of
+        those datasets that are trained again; raises `CheckpointError` where they do not fit."""
+        try:
+            self.network.load_state_dict(dict(network))
+        except RuntimeError as error:
+            raise CheckpointError("the model to start from is not the recipe's network") from error
+        with torch.no_grad():
+            for name, shift in self.offsets.shifts.items():
+                if name in offsets and offsets[name].shape == shift.shape:
+                    shift.copy_(offsets[name])
+        self.average = {name: value.detach().clone() for name, value in self.modules.state_dict().items()}
 
     def run(
         self,

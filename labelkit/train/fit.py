@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from labelkit import __version__
 from labelkit.atomic import replacing
 from labelkit.errors import InputError
 from labelkit.figures import training_curves
 from labelkit.formats import read
-from labelkit.models.predictor import choose_device
+from labelkit.models.predictor import LandmarkModel, choose_device
 from labelkit.models.registry import save_model
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.train.engine import Progress, Trainer
@@ -103,13 +105,15 @@ def fit(
     left_out: tuple[int, ...] = (),
     minutes: float | None = None,
     resume: bool = False,
+    start: LandmarkModel | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Path:
     """Train, keep state and curves beside ``out``, and write the model to ``out``.
 
     An interrupt (Ctrl-C) ends the run early: state and model of that moment are written,
     then `KeyboardInterrupt` is raised again. ``resume`` goes on from the state beside
-    ``out``; raises `InputError` where there is none.
+    ``out``; raises `InputError` where there is none. ``start`` is a model whose weights a
+    new run begins with.
     """
     paths = FitPaths(out)
     trainer = Trainer(recipe, packs, choose_device(device), left_out, minutes)
@@ -119,6 +123,10 @@ def fit(
             raise InputError(f"{paths.state}: there is no state to resume from")
         trainer.load_state(paths.state)
         rows = [row for row in _read_curves(paths.csv) if row.step <= trainer.step_number]
+
+    elif start is not None:
+        offsets = {name: torch.from_numpy(shift) for name, shift in start.offsets.items()}
+        trainer.start_from(start.network.state_dict(), offsets)
 
     def note(progress: Progress) -> None:
         rows.append(progress)
@@ -133,12 +141,18 @@ def fit(
         trainer.run(note, dev, save=keep)
     finally:
         keep()
-        network, offsets = trainer.averaged()
-        save_model(out, network, offsets, _card(trainer, packs, out.stem, rows))
+        network, shifts = trainer.averaged()
+        save_model(out, network, shifts, _card(trainer, packs, out.stem, rows, start))
     return out
 
 
-def _card(trainer: Trainer, packs: Sequence[FacePack], name: str, rows: Sequence[Progress]) -> dict[str, Any]:
+def _card(
+    trainer: Trainer,
+    packs: Sequence[FacePack],
+    name: str,
+    rows: Sequence[Progress],
+    start: LandmarkModel | None,
+) -> dict[str, Any]:
     recipe = asdict(trainer.recipe)
     architecture = recipe.pop("network")
     last = next((row.dev_nme for row in reversed(rows) if row.dev_nme is not None), None)
@@ -156,6 +170,7 @@ def _card(trainer: Trainer, packs: Sequence[FacePack], name: str, rows: Sequence
             ],
             "reference": trainer.reference,
             "left_out": list(trainer.left_out),
+            "started_from": "" if start is None else start.id,
             "passes": trainer.passes,
             "seconds": round(trainer.seconds),
             "device": str(trainer.device),

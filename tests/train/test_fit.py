@@ -12,7 +12,7 @@ from PIL import Image
 
 from labelkit.checkpoint import load_checkpoint, read_card
 from labelkit.dataset import Dataset, Sample
-from labelkit.errors import InputError
+from labelkit.errors import CheckpointError, InputError
 from labelkit.formats import write
 from labelkit.geometry import Crop, Similarity
 from labelkit.images import ImageFile
@@ -168,3 +168,31 @@ def test_point_numbers_are_read_and_sorted() -> None:
 def test_wrong_point_numbers_are_named(text: str, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         points_by_number(text)
+
+
+def test_a_run_may_start_from_the_weights_of_a_model(
+    tmp_path: Path, tiny: Recipe, make_pack: MakePack, ibug68: Scheme
+) -> None:
+    packs = [make_pack(ibug68, 4), make_pack(load_scheme("wflw98"), 3, "wflw")]
+    first = load_model(fit(tiny, packs, tmp_path / "first.safetensors", device="cpu"), device="cpu")
+    # A rate of zero: what comes out is what went in.
+    still = replace(tiny, lr=0.0)
+    second = load_model(
+        fit(still, packs, tmp_path / "second.safetensors", device="cpu", start=first), device="cpu"
+    )
+    assert second.card["training"]["started_from"] == first.id
+    assert first.card["training"]["started_from"] == ""
+    for name, value in first.network.named_parameters():
+        assert np.array_equal(value.detach(), second.network.get_parameter(name).detach()), name
+    assert np.array_equal(first.offsets["wflw"], second.offsets["wflw"])
+
+
+def test_a_model_of_another_shape_is_no_start(
+    tmp_path: Path, tiny: Recipe, make_pack: MakePack, ibug68: Scheme
+) -> None:
+    packs = [make_pack(ibug68, 4)]
+    first = load_model(fit(tiny, packs, tmp_path / "first.safetensors", device="cpu"), device="cpu")
+    wider = replace(tiny, network=replace(tiny.network, hidden=2 * tiny.network.hidden))
+    with pytest.raises(CheckpointError, match="start from"):
+        fit(wider, packs, tmp_path / "second.safetensors", device="cpu", start=first)
+    assert not (tmp_path / "second.safetensors").exists()
