@@ -219,7 +219,7 @@ class Trainer:
         for pack, count in zip(self.packs, self.split, strict=True):
             indices = self._indices(pack, count)
             seen = self.samplers[pack.name].allowed
-            batch = augment(pack, indices, recipe.size_at(self.done), recipe.augment, generator, seen)
+            batch = augment(pack, indices, recipe.network.size, recipe.augment, generator, seen)
             prompts = self.offsets.prompts(pack.name).to(self.device)
             sampler = self.samplers[pack.name]
             queries.append(sampler.draw(prompts, batch.points, recipe.own, recipe.between, generator))

@@ -19,9 +19,7 @@ class Recipe:
     name and ``weights`` how much their errors count (both 1 where not named). ``own``
     annotated points and ``between`` curve points are asked for per face. ``lr`` rises
     linearly over ``warmup`` passes and then falls as a cosine to ``lr * final``. ``ema``
-    is the decay per step of the averaged weights, which are what is kept. For the first
-    ``small`` of the budget faces are seen at three quarters of the size, which takes little
-    more than half the time and is enough to learn where things are.
+    is the decay per step of the averaged weights, which are what is kept.
     """
 
     name: str
@@ -37,17 +35,11 @@ class Recipe:
     own: int = 24
     between: int = 12
     pack_size: int = 288
-    small: float = 0.0
     every_layer: bool = True
     shares: dict[str, float] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     augment: AugmentConfig = AugmentConfig()
     seed: int = 0
-
-    def size_at(self, done: float) -> int:
-        """The side of the crops in pixels after ``done`` of the budget, a multiple of 16."""
-        full = self.network.size
-        return full if done >= self.small else max(16, round(0.75 * full / 16) * 16)
 
 
 def _base() -> Recipe:
@@ -57,7 +49,6 @@ def _base() -> Recipe:
         passes=200_000,
         batch=64,
         lr=6e-4,
-        small=0.6,
         shares={"ibug68": 5, "video68": 1},
         weights={"ibug68": 1.0, "video68": 0.25},
     )

@@ -78,7 +78,7 @@ def test_another_runs_state_is_refused(tmp_path: Path, tiny: Recipe, packs: list
 
 
 def test_a_few_faces_are_learnt(tiny: Recipe, make_pack: MakePack, ibug68: Scheme) -> None:
-    recipe = replace(tiny, passes=4 * 60, lr=3e-3, warmup=16, augment=CALM, small=0.0, ema=0.9)
+    recipe = replace(tiny, passes=4 * 60, lr=3e-3, warmup=16, augment=CALM, ema=0.9)
     pack = make_pack(ibug68, 4, spread=0.15)
     trainer = Trainer(recipe, [pack], CPU)
     before = trainer.dev_nme(pack)

@@ -24,9 +24,3 @@ def test_tiny_can_be_built() -> None:
 def test_unknown_names_are_answered_with_the_known() -> None:
     with pytest.raises(InputError, match=r"'huge'.*base, tiny, paper-s16"):
         load_recipe("huge")
-
-
-def test_faces_are_seen_small_at_first() -> None:
-    recipe = replace(load_recipe("base"), small=0.5)
-    assert [recipe.size_at(done) for done in (0.0, 0.49, 0.5, 1.0)] == [96, 96, 128, 128]
-    assert replace(recipe, small=0.0).size_at(0.0) == 128
