@@ -130,7 +130,7 @@ def test_wflw98_goes_along_its_boundaries() -> None:
 
 @pytest.mark.parametrize("name", builtin_schemes())
 def test_a_built_in_file_is_what_its_scheme_writes(name: str) -> None:
-    file = Path(__file__).parents[1] / "schemes" / f"{name}.json"
+    file = Path(__file__).parents[2] / "schemes" / f"{name}.json"
     assert file.read_text(encoding="utf-8") == load_scheme(name).to_json()
 
 

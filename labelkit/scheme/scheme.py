@@ -1,16 +1,12 @@
-"""Schemes: named landmarks on the plane, their mirror pairs, curves and normalizers."""
+"""The values: points, curves and the scheme that holds them, checked when they are made."""
 
 from __future__ import annotations
 
 import json
-import operator
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -156,102 +152,6 @@ def pairs_from_index(index: Sequence[int]) -> tuple[tuple[int, int], ...]:
     return tuple((i, int(j)) for i, j in enumerate(index) if i <= j)
 
 
-def builtin_schemes() -> list[str]:
-    """The names of the schemes that come with labelkit, sorted."""
-    return sorted(path.stem for path in _builtin_folder().glob("*.json"))
-
-
-def load_scheme(scheme: str | Path | Scheme) -> Scheme:
-    """A built-in scheme by its name, or a scheme file by its path.
-
-    Raises `SchemeError` with the file's name when there is no such scheme or the file
-    breaks the rules.
-    """
-    if isinstance(scheme, Scheme):
-        return scheme
-    if isinstance(scheme, str) and scheme in builtin_schemes():
-        return read_scheme(_builtin_folder() / f"{scheme}.json")
-    path = Path(scheme)
-    if path.suffix != ".json" and not path.exists():
-        known = ", ".join(builtin_schemes())
-        raise SchemeError(
-            f"no scheme is called {str(scheme)!r}; built in are {known}; else give a .json file"
-        )
-    return read_scheme(path)
-
-
-def read_scheme(path: Path) -> Scheme:
-    """The scheme in a JSON file; raises `SchemeError` naming the file."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a mark first
-    except OSError as error:
-        raise SchemeError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise SchemeError(f"{path}: is not JSON ({error})") from error
-    try:
-        return scheme_from_dict(data)
-    except SchemeError as error:
-        raise SchemeError(f"{path}: {error}") from error
-
-
-def scheme_from_dict(data: Any) -> Scheme:
-    """A scheme from what its JSON file holds; raises `SchemeError`."""
-    if not isinstance(data, dict):
-        raise SchemeError("a scheme is a JSON object")
-    try:
-        return Scheme(
-            name=data["name"],
-            points=tuple(_point(number, entry) for number, entry in enumerate(data["points"])),
-            mirror=tuple((operator.index(i), operator.index(j)) for i, j in data.get("mirror", [])),
-            curves=tuple(
-                Curve(
-                    _text(c["name"]),
-                    tuple(operator.index(i) for i in c["points"]),
-                    bool(c.get("closed", False)),
-                )
-                for c in data.get("curves", [])
-            ),
-            normalizers={_text(k): _ends(v) for k, v in data.get("normalizers", {}).items()},
-            version=_text(data.get("version", "1")),
-            **{key: _text(data.get(key, "")) for key in ("title", "description", "source")},
-        )
-    except KeyError as error:
-        raise SchemeError(f"the entry {error} is missing") from error
-    except SchemeError:
-        raise
-    except (TypeError, ValueError, AttributeError) as error:
-        raise SchemeError(f"an entry has the wrong form ({error})") from error
-
-
-def _point(number: int, entry: Mapping[str, Any]) -> Point:
-    try:
-        return Point(
-            _text(entry["name"]),
-            float(entry["x"]),
-            float(entry["y"]),
-            _text(entry.get("group", "")),
-            _text(entry.get("definition", "")),
-        )
-    except KeyError as error:
-        raise SchemeError(f"point {number} has no {error}") from error
-    except (TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise SchemeError(f"point {number} has the wrong form ({error})") from error
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
-    value.encode()  # JSON can spell half a character (a lone surrogate), which no file can hold
-    return value
-
-
-def _ends(value: Sequence[Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    first, second = (
-        (end,) if isinstance(end, int) else tuple(operator.index(i) for i in end) for end in value
-    )
-    return first, second
-
-
 def _check(scheme: Scheme) -> None:
     count = len(scheme.points)
     if not isinstance(scheme.name, str) or not _NAME.fullmatch(scheme.name):
@@ -285,9 +185,3 @@ def _check_mirror(scheme: Scheme) -> None:
         a, b = scheme.points[i], scheme.points[j]
         if max(abs(a.x + b.x), abs(a.y - b.y)) > SYMMETRY_TOLERANCE:
             raise SchemeError(f"points {a.name!r} and {b.name!r} are a mirror pair, but their places are not")
-
-
-def _builtin_folder() -> Path:
-    """``schemes/`` inside the installed package, or beside it in an editable install."""
-    inside = Path(str(resources.files("labelkit"))) / "schemes"
-    return inside if inside.is_dir() else Path(os.path.realpath(__file__)).parents[1] / "schemes"

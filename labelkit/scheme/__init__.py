@@ -1,0 +1,26 @@
+"""Schemes: named landmarks on the plane, their mirror pairs, curves and normalizers.
+
+``scheme`` holds the values, ``files`` reads them, ``edit`` changes them, ``change`` says what a
+change means for annotations that exist, ``convert`` re-expresses a face in another scheme.
+"""
+
+from labelkit.scheme.files import builtin_schemes, load_scheme, read_scheme, scheme_from_dict
+from labelkit.scheme.scheme import (
+    SYMMETRY_TOLERANCE,
+    Curve,
+    Point,
+    Scheme,
+    pairs_from_index,
+)
+
+__all__ = [
+    "SYMMETRY_TOLERANCE",
+    "Curve",
+    "Point",
+    "Scheme",
+    "builtin_schemes",
+    "load_scheme",
+    "pairs_from_index",
+    "read_scheme",
+    "scheme_from_dict",
+]
