@@ -14,7 +14,7 @@ from pathlib import Path
 from labelkit.dataset import Dataset
 from labelkit.errors import InputError
 from labelkit.formats import pts, wflw
-from labelkit.formats.plaintext import WriteReport
+from labelkit.formats.writing import WriteReport
 from labelkit.scheme import Scheme
 
 __all__ = ["FORMATS", "Format", "WriteReport", "find_format", "guess_format", "read", "write"]
@@ -25,27 +25,34 @@ class Format:
     """How a format is called, and how it is read and written.
 
     ``read(path, *, scheme, images, strict)`` gives a `Dataset`, ``write(dataset, path, *, images)``
-    a `WriteReport`.
+    a `WriteReport`; ``looks_like(path)`` says whether a file or folder could be of this format, by
+    its name and what it begins with.
     """
 
     name: str
     title: str
     read: Callable[..., Dataset]
     write: Callable[..., WriteReport]
+    looks_like: Callable[[Path], bool]
     also: tuple[str, ...] = ()
 
 
-#: By the name that commands and scripts use.
+#: By the name that commands and scripts use. Of several formats that a file could be of, the first
+#: is guessed: those that can be told for certain stand before those that ask for little.
 FORMATS = {
     entry.name: entry
     for entry in (
-        Format("wflw", "WFLW list, one face a line", wflw.read, wflw.write),
-        Format("300w", "300-W .pts, one face a file", pts.read, pts.write, also=("300-w", "pts", "ibug")),
+        Format(
+            "300w",
+            "300-W .pts, one face a file",
+            pts.read,
+            pts.write,
+            pts.looks_like,
+            also=("300-w", "pts", "ibug"),
+        ),
+        Format("wflw", "WFLW list, one face a line", wflw.read, wflw.write, wflw.looks_like),
     )
 }
-
-#: How much of a file is looked at to tell its format.
-_GLANCE = 1 << 20
 
 
 def read(
@@ -98,17 +105,7 @@ def guess_format(path: str | Path) -> Format:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: there is no such file or folder")
-    if path.suffix.lower() == ".pts" or (path.is_dir() and pts.holds_files(path)):
-        return FORMATS["300w"]
-    if path.is_file() and any(map(wflw.looks_like, _first_lines(path))):
-        return FORMATS["wflw"]
+    for known in FORMATS.values():
+        if known.looks_like(path):
+            return known
     raise InputError(f"{path}: cannot tell the format; name it, one of {', '.join(FORMATS)}")
-
-
-def _first_lines(path: Path) -> list[str]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(_GLANCE).decode("utf-8-sig", errors="replace")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    return [line for line in text.splitlines() if line.strip()][:20]

@@ -32,34 +32,34 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from labelkit import atomic
 from labelkit.dataset import Dataset, Sample
-from labelkit.errors import BoxError, FormatError, InputError
-from labelkit.formats.plaintext import (
-    FaceToWrite,
-    LeftOutFaces,
-    WriteReport,
-    brief,
-    faces_to_write,
-    guess_scheme,
+from labelkit.errors import FormatError, InputError
+from labelkit.formats.plaintext import brief, is_number, read_lines, write_number
+from labelkit.formats.reading import (
+    FacesRead,
+    choose_scheme,
     image_root,
-    is_number,
     locate_image,
-    lost_knowledge,
-    read_lines,
-    root_to_write,
     scheme_name,
-    write_number,
+    tight,
 )
-from labelkit.geometry import Array, Box
+from labelkit.formats.writing import (
+    FaceToWrite,
+    WriteReport,
+    faces_to_write,
+    lost_knowledge,
+    root_to_write,
+)
+from labelkit.geometry import Array
 from labelkit.images import SUFFIXES, ImageFile
 from labelkit.landmarks import Landmarks
-from labelkit.scheme import Scheme, load_scheme
+from labelkit.scheme import Scheme
 
 #: The list that pairs files and photos, and its first line.
 LIST = "images.tsv"
@@ -85,19 +85,16 @@ def read(
     folder, files = (path.parent, [path]) if alone else (path, _walk(path))
     if not files:
         raise FormatError(path, "holds no .pts file")
-    left_out = LeftOutFaces(strict or alone)
-    shapes = dict(_shapes(files, left_out))
-    kind, count = _scheme_of(shapes.values(), scheme)
-    photos = _Photos(folder, image_root(images, folder), left_out)
-    samples = []
+    faces = FacesRead(strict or alone)
+    shapes = _shapes(files, faces)
+    kind, count = choose_scheme(scheme, map(len, shapes.values()))
+    photos = _Photos(folder, image_root(images, folder), faces)
     for file, xy in shapes.items():
-        try:
-            samples.append(_face(photos.of(file), xy, scheme_name(kind, count), count))
-        except InputError as error:
-            left_out.add(FormatError(file, str(error)))
+        with faces.entry(file):
+            faces.append(_face(photos.of(file), xy, scheme_name(kind, count), count))
     for file in [] if alone else photos.without(files):
-        left_out.add(FormatError(file, f"is missing, but {LIST} names it"))
-    return Dataset(tuple(samples), kind, photos.root, left_out.report(len(samples)))
+        faces.leave_out(FormatError(file, f"is missing, but {LIST} names it"))
+    return faces.dataset(kind, photos.root)
 
 
 def write(dataset: Dataset, path: str | Path, *, images: str | Path | None = None) -> WriteReport:
@@ -123,9 +120,9 @@ def write(dataset: Dataset, path: str | Path, *, images: str | Path | None = Non
     return WriteReport(len(faces), tuple(path / name for name in names), root, tuple(_losses(faces, unclear)))
 
 
-def holds_files(folder: Path) -> bool:
-    """Whether there are .pts files in a folder or the folders in it."""
-    return bool(_walk(folder))
+def looks_like(path: Path) -> bool:
+    """Whether this is a .pts file, or a folder that holds some in it or the folders in it."""
+    return bool(_walk(path)) if path.is_dir() else path.suffix.lower() == ".pts"
 
 
 def parse(path: Path) -> Array:
@@ -169,33 +166,19 @@ def _point(path: Path, number: int, line: str) -> tuple[float, float]:
     return x, y
 
 
-def _shapes(files: Iterable[Path], left_out: LeftOutFaces) -> Iterator[tuple[Path, Array]]:
+def _shapes(files: Iterable[Path], faces: FacesRead) -> dict[Path, Array]:
+    shapes: dict[Path, Array] = {}
     for file in files:
-        try:
-            yield file, parse(file)
-        except FormatError as error:
-            left_out.add(error)
-
-
-def _scheme_of(shapes: Collection[Array], scheme: str | Path | Scheme | None) -> tuple[Scheme | None, int]:
-    if scheme is not None:
-        given = load_scheme(scheme)
-        return given, len(given)
-    return guess_scheme(Counter(len(xy) for xy in shapes)) if shapes else (None, 0)
+        with faces.entry(file):
+            shapes[file] = parse(file)
+    return shapes
 
 
 def _face(photo: Path, xy: Array, scheme: str, count: int) -> Sample:
     if len(xy) != count:
         raise InputError(f"holds {len(xy)} points, {scheme} has {count}")
     landmarks = Landmarks(scheme, xy)
-    return Sample(ImageFile(photo), _tight(landmarks), landmarks)
-
-
-def _tight(landmarks: Landmarks) -> Box | None:
-    try:
-        return landmarks.box
-    except BoxError:
-        return None  # all points on one line, or a single point
+    return Sample(ImageFile(photo), tight(xy, scheme), landmarks)
 
 
 def _walk(folder: Path) -> list[Path]:
@@ -226,10 +209,10 @@ def _unreadable(error: OSError) -> None:
 class _Photos:
     """Which photo a .pts file belongs to."""
 
-    def __init__(self, folder: Path, root: Path, left_out: LeftOutFaces) -> None:
+    def __init__(self, folder: Path, root: Path, faces: FacesRead) -> None:
         self.root = root
         self._folder = folder
-        self._listed = _read_list(folder / LIST, left_out)
+        self._listed = _read_list(folder / LIST, faces)
         self._listings: dict[Path, dict[str, list[str]]] = {}
 
     def of(self, file: Path) -> Path:
@@ -254,7 +237,7 @@ class _Photos:
         return [self._folder / name for name in self._listed if name not in there]
 
 
-def _read_list(path: Path, left_out: LeftOutFaces) -> dict[str, str]:
+def _read_list(path: Path, faces: FacesRead) -> dict[str, str]:
     """Photos by file, of the list that `write` makes; empty where there is none, or one of
     somebody else's under the same name."""
     if not path.is_file():
@@ -268,9 +251,8 @@ def _read_list(path: Path, left_out: LeftOutFaces) -> dict[str, str]:
         if tab and photo and file not in photos:
             photos[file] = photo
         elif line:
-            left_out.add(
-                FormatError(path, f"{brief(line)} is no file and its photo, or stands twice", number)
-            )
+            problem = f"{brief(line)} is no file and its photo, or stands twice"
+            faces.leave_out(FormatError(path, problem, number))
     return photos
 
 
@@ -330,7 +312,7 @@ def _neighbours(faces: Sequence[FaceToWrite], count: Mapping[str, int]) -> set[s
 
 def _written_before(folder: Path) -> set[str]:
     """The .pts files that `write` left in a folder; raises `FormatError` where there are others."""
-    listed = _read_list(folder / LIST, LeftOutFaces(strict=False))
+    listed = _read_list(folder / LIST, FacesRead(strict=False))
     there = {file.relative_to(folder).as_posix() for file in _walk(folder)}
     foreign = sorted(there - set(listed)) or ([LIST] if (folder / LIST).exists() and not listed else [])
     if foreign:
@@ -346,7 +328,9 @@ def _text(xy: Array) -> str:
 
 def _losses(faces: Sequence[FaceToWrite], unclear: Sequence[str]) -> list[str]:
     losses = lost_knowledge([face.landmarks for face in faces])
-    boxes = sum(face.sample.box not in (None, _tight(face.landmarks)) for face in faces)
+    boxes = sum(
+        face.sample.box not in (None, tight(face.landmarks.xy, face.landmarks.scheme)) for face in faces
+    )
     if boxes:
         losses.append(f"the box is lost ({boxes} of {len(faces)} faces)")
     attributes = sorted({str(name) for face in faces for name in face.sample.attributes})

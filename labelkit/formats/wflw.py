@@ -31,7 +31,6 @@ missing one. A second line with the same photo and the same points is left out.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -41,34 +40,31 @@ from numpy.typing import ArrayLike
 
 from labelkit import atomic
 from labelkit.dataset import Attribute, Dataset, Sample
-from labelkit.errors import BoxError, FormatError, InputError
-from labelkit.formats.plaintext import (
-    FaceToWrite,
-    LeftOutFaces,
-    WriteReport,
-    brief,
-    faces_to_write,
-    guess_scheme,
+from labelkit.errors import FormatError, InputError
+from labelkit.formats.plaintext import brief, first_lines, is_number, read_lines, write_number
+from labelkit.formats.reading import (
+    FacesRead,
+    box_read,
+    choose_scheme,
     image_root,
-    is_number,
     known_counts,
     locate_image,
-    lost_knowledge,
-    read_lines,
-    root_to_write,
     scheme_name,
-    write_number,
 )
-from labelkit.geometry import Array, Box, tight_box
+from labelkit.formats.writing import (
+    FaceToWrite,
+    WriteReport,
+    faces_to_write,
+    lost_knowledge,
+    root_to_write,
+)
+from labelkit.geometry import tight_box
 from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks
-from labelkit.scheme import Scheme, load_scheme
+from labelkit.scheme import Scheme
 
 #: In the order of the line.
 ATTRIBUTES = ("pose", "expression", "illumination", "make_up", "occlusion", "blur")
-
-#: A rectangle this close (px) to the tight box of the points is that box: lists are rounded.
-_SAME = 1e-3
 
 #: How many lines are asked how many points they have, where no scheme is given.
 _VOTERS = 500
@@ -90,17 +86,14 @@ def read(
     lines = [(number, line) for number, line in enumerate(read_lines(path), 1) if line.strip()]
     root = image_root(images, path.parent)
     kind, count = _scheme_of(path, lines, scheme)
-    left_out, samples = LeftOutFaces(strict), []
+    faces = FacesRead(strict)
     seen: dict[tuple[Path, bytes], int] = {}
     for number, line in lines:
-        try:
+        with faces.entry(path, number):
             face = _face(line, count, scheme_name(kind, count), root)
             _check_new(face, number, seen)
-        except InputError as error:
-            left_out.add(FormatError(path, str(error), number))
-        else:
-            samples.append(face)
-    return Dataset(tuple(samples), kind, root, left_out.report(len(samples)))
+            faces.append(face)
+    return faces.dataset(kind, root)
 
 
 def write(dataset: Dataset, path: str | Path, *, images: str | Path | None = None) -> WriteReport:
@@ -119,8 +112,13 @@ def write(dataset: Dataset, path: str | Path, *, images: str | Path | None = Non
     return WriteReport(len(faces), (path,), root, tuple(_losses(faces)))
 
 
-def looks_like(line: str) -> bool:
-    """Whether a line could be one of a WFLW list: numbers for some points, then a path."""
+def looks_like(path: Path) -> bool:
+    """Whether one of the first lines could be that of a WFLW list."""
+    return any(map(_could_be_face, first_lines(path)))
+
+
+def _could_be_face(line: str) -> bool:
+    """Whether a line holds numbers for some points, then a path."""
     numbers = len(_numbers(line.split()))
     return numbers >= 2 and len(line.split(maxsplit=numbers)) > numbers
 
@@ -130,19 +128,17 @@ def _scheme_of(
 ) -> tuple[Scheme | None, int]:
     if not lines:
         raise FormatError(path, "is empty")
-    if scheme is not None:
-        given = load_scheme(scheme)
-        return given, len(given)
     known = known_counts()
-    opinions = Counter(count for _, line in lines[:_VOTERS] if (count := _opinion(line, known)))
-    if not opinions:
+    opinions = (count for _, line in lines[:_VOTERS] if (count := _opinion(line, known)))
+    kind, count = choose_scheme(scheme, opinions)
+    if not count:
         raise FormatError(path, "is no WFLW list: no line has coordinates and a path")
-    return guess_scheme(opinions)
+    return kind, count
 
 
 def _opinion(line: str, known: frozenset[int]) -> int:
     """How many points a line seems to have; 0 where it looks like none of a list."""
-    if not looks_like(line):
+    if not _could_be_face(line):
         return 0
     numbers = _numbers(line.split())
     for count in sorted(known, reverse=True):
@@ -165,7 +161,9 @@ def _face(line: str, count: int, scheme: str, root: Path) -> Sample:
     attributes: dict[str, Attribute] = {
         name: int(flag) for name, flag in zip(ATTRIBUTES, flags, strict=False)
     }
-    return Sample(ImageFile(image), _box(rectangle, xy, scheme), Landmarks(scheme, xy), attributes)
+    return Sample(
+        ImageFile(image), box_read(rectangle, xy, scheme, "wflw"), Landmarks(scheme, xy), attributes
+    )
 
 
 def _split(line: str, count: int, root: Path) -> tuple[list[str], Path]:
@@ -217,17 +215,6 @@ def _not_finite(index: int, count: int, tokens: Sequence[str]) -> str:
     return f"{what} has the coordinate {brief(tokens[index])}, which is not finite"
 
 
-def _box(rectangle: Array | None, xy: Array, scheme: str) -> Box | None:
-    tight = tight_box(xy)
-    if rectangle is not None and not np.allclose(rectangle, tight, rtol=0, atol=_SAME):
-        x0, y0, x1, y1 = rectangle.tolist()
-        return Box(x0, y0, x1, y1, kind="user", source="wflw")
-    try:
-        return Box.around(xy, scheme)
-    except BoxError:
-        return None  # all points on one line, or a single point
-
-
 def _check_new(face: Sample, number: int, seen: dict[tuple[Path, bytes], int]) -> None:
     assert face.landmarks is not None
     first = seen.setdefault((face.image.path, face.landmarks.xy.tobytes()), number)
@@ -276,5 +263,5 @@ def _loses_origin(face: FaceToWrite) -> bool:
     box = face.sample.box
     if box is None:
         return False
-    again = _box(np.array(box.xyxy), face.landmarks.xy, face.landmarks.scheme)
+    again = box_read(np.array(box.xyxy), face.landmarks.xy, face.landmarks.scheme, "wflw")
     return again is None or (again.kind, again.source, again.score) != (box.kind, box.source, box.score)

@@ -1,0 +1,161 @@
+"""What all readers share: which scheme, which photos, which box, and what could not be read.
+
+Photos are named by their path relative to an *image root*, with "/" between folders. A name that
+leads out of the root is refused: an annotation file that somebody sent must not make us open
+whatever it likes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from labelkit.dataset import Dataset, LeftOut, ReadReport, Sample
+from labelkit.errors import BoxError, FormatError, InputError
+from labelkit.formats.plaintext import brief
+from labelkit.geometry import Array, Box, tight_box
+from labelkit.scheme import Scheme, builtin_schemes, load_scheme
+
+#: Of several built-in schemes with one number of points, these are meant: merl68 has 68 too.
+_USUAL = ("ibug68", "wflw98")
+
+#: A rectangle this close (px) to the tight box of the points is that box: files are rounded.
+_SAME = 1e-3
+
+
+class FacesRead:
+    """The faces of a file or folder: good ones are kept in order, bad ones are named.
+
+    With ``strict`` the first bad one is raised instead.
+    """
+
+    def __init__(self, strict: bool) -> None:
+        self._strict = strict
+        self._samples: list[Sample] = []
+        self._left_out: list[LeftOut] = []
+
+    @contextmanager
+    def entry(self, path: Path, line: int | None = None) -> Iterator[None]:
+        """A block that reads what stands in one place; an `InputError` in it leaves that out."""
+        try:
+            yield
+        except FormatError as error:
+            self.leave_out(error)
+        except InputError as error:
+            self.leave_out(FormatError(path, str(error), line))
+
+    def append(self, face: Sample) -> None:
+        self._samples.append(face)
+
+    def leave_out(self, error: FormatError) -> None:
+        if self._strict:
+            raise error
+        self._left_out.append(LeftOut(error.path, error.line, error.problem))
+
+    def dataset(self, scheme: Scheme | None, root: Path) -> Dataset:
+        """The faces, with a report in the order of the files and lines."""
+        left_out = sorted(self._left_out, key=lambda face: (face.path, face.line or 0))
+        report = ReadReport(len(self._samples), tuple(left_out))
+        return Dataset(tuple(self._samples), scheme, root, report)
+
+
+def choose_scheme(given: str | Path | Scheme | None, votes: Iterable[int]) -> tuple[Scheme | None, int]:
+    """The scheme and number of points that a file is about.
+
+    It is the given one; else the ``votes``, one number of points a face, decide (`guess_scheme`).
+    (None, 0) where nobody votes.
+    """
+    if given is not None:
+        scheme = load_scheme(given)
+        return scheme, len(scheme)
+    counts = Counter(votes)
+    return guess_scheme(counts) if counts else (None, 0)
+
+
+def guess_scheme(counts: Counter[int]) -> tuple[Scheme | None, int]:
+    """The scheme and number of points that a file is most likely about.
+
+    ``counts`` says for how many faces each number of points was found. The most frequent wins; of
+    equally frequent ones that of a built-in scheme, then the first. The scheme is None where no
+    built-in one fits.
+    """
+    known = _builtin_by_count()
+    count = max(counts, key=lambda n: (counts[n], n in known))
+    return known.get(count), count
+
+
+def known_counts() -> frozenset[int]:
+    """The numbers of points that built-in schemes have."""
+    return frozenset(_builtin_by_count())
+
+
+def scheme_name(scheme: Scheme | None, count: int) -> str:
+    """What landmarks are called whose scheme is not known: ``points<N>``."""
+    return scheme.name if scheme is not None else f"points{count}"
+
+
+def image_root(images: str | Path | None, default: Path) -> Path:
+    """The folder to which names of photos are relative; raises `InputError` if there is none."""
+    root = Path(images) if images is not None else default
+    if not root.is_dir():
+        raise InputError(f"{root}: there is no such folder of images")
+    return root
+
+
+def locate_image(root: Path, name: str) -> Path:
+    """The path of the photo called ``name``; raises `InputError` where it is not there."""
+    place = Path(os.path.normpath(root / name))
+    if leads_out(os.path.relpath(place, root)):
+        raise InputError(f"image {brief(name)} lies outside of the folder {root}")
+    try:
+        there = place.is_file()
+    except (OSError, ValueError):  # too long a name, for one
+        there = False
+    if not there:
+        raise InputError(f"image {brief(name)} is missing in the folder {root}")
+    return place
+
+
+def tight(xy: ArrayLike, scheme: str) -> Box | None:
+    """The box of kind ``landmarks`` around points (N, 2); None where it would have no area."""
+    try:
+        return Box.around(xy, scheme)
+    except BoxError:
+        return None  # all points on one line, a single point or none
+
+
+def box_read(rectangle: Array | None, xy: Array, scheme: str, source: str) -> Box | None:
+    """The box that a file's rectangle (x0, y0, x1, y1) stands for, beside points (N, 2).
+
+    None, or tight around the points: the box of kind ``landmarks``; any other is kind ``user``
+    from ``source``. Raises `BoxError` for one without area.
+    """
+    if rectangle is None or _is_tight(rectangle, xy):
+        return tight(xy, scheme)
+    x0, y0, x1, y1 = rectangle.tolist()
+    return Box(x0, y0, x1, y1, kind="user", source=source)
+
+
+def leads_out(relative: str) -> bool:
+    """Whether a path relative to a folder leads out of it."""
+    return PurePath(relative).parts[:1] == ("..",) or PurePath(relative).is_absolute()
+
+
+def _is_tight(rectangle: Array, xy: Array) -> bool:
+    there = bool(np.isfinite(xy).all(axis=1).any())
+    return there and np.allclose(rectangle, tight_box(xy), rtol=0, atol=_SAME)
+
+
+def _builtin_by_count() -> dict[int, Scheme]:
+    order = [name for name in _USUAL if name in builtin_schemes()]
+    schemes: dict[int, Scheme] = {}
+    for name in order + builtin_schemes():
+        scheme = load_scheme(name)
+        schemes.setdefault(len(scheme), scheme)
+    return schemes
