@@ -26,7 +26,7 @@ class Format:
 
     ``read(path, *, scheme, images, strict)`` gives a `Dataset`, ``write(dataset, path, *, images)``
     a `WriteReport`; ``looks_like(path)`` says whether a file or folder could be of this format, by
-    its name and what it begins with.
+    its name and what it begins with; ``folder`` whether it is written as a folder of files.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Format:
     write: Callable[..., WriteReport]
     looks_like: Callable[[Path], bool]
     also: tuple[str, ...] = ()
+    folder: bool = False
 
 
 #: By the name that commands and scripts use. Of several formats that a file could be of, the first
@@ -49,6 +50,7 @@ FORMATS = {
             pts.write,
             pts.looks_like,
             also=("300-w", "pts", "ibug"),
+            folder=True,
         ),
         Format("wflw", "WFLW list, one face a line", wflw.read, wflw.write, wflw.looks_like),
     )

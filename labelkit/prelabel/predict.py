@@ -146,7 +146,7 @@ def write_labels(
 
 def reading_root(out: Path, format: str) -> Path:  # noqa: A002 - as in labelkit.write
     """Where a reader of ``out`` looks for the photos if it is not told."""
-    return out if find_format(format).name == "300w" else out.parent
+    return out if find_format(format).folder else out.parent
 
 
 def _row(face: LabelledFace, scheme: Scheme) -> dict[str, Any]:
