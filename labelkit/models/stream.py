@@ -1,14 +1,15 @@
 """Many photos through a model: decoded and cropped ahead in threads, memory flat.
 
-The network is kept busy while threads read, look for faces and cut them out. Of a photo
-only the crops stay, unless a second pass will cut it anew.
+Threads read photos, look for faces and cut them out: while an accelerator is at work, or
+in turn with a network that runs on the same cores. Of a photo only the crops stay, unless a
+second pass will cut it anew.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -83,7 +84,9 @@ def predict_photos(
         return _load(photo, scheme, model.size, find, passes)
 
     waiting: list[_Loaded] = []
-    for loaded in _ahead(load, photos, threads):
+    # On a CPU the network keeps every core busy by itself. A loader beside it would hold up one
+    # of its threads, for which all the others then wait.
+    for loaded in _ahead(load, photos, threads, in_turn=model.device.type == "cpu"):
         waiting.append(loaded)
         if sum(len(entry.crops) for entry in waiting) >= batch:
             yield from _finish(model, waiting, scheme, flip, batch)
@@ -121,16 +124,25 @@ def _load(
     )
 
 
-def _ahead(load: Callable[[Photo], _Loaded], photos: Iterable[Photo], threads: int) -> Iterator[_Loaded]:
-    """Loaded photos in order, at most `AHEAD` of them at a time; leaving early ends the threads."""
+def _ahead(
+    load: Callable[[Photo], _Loaded], photos: Iterable[Photo], threads: int, in_turn: bool
+) -> Iterator[_Loaded]:
+    """Loaded photos in order, at most `AHEAD` of them at a time; leaving early ends the threads.
+
+    ``in_turn``: nothing is loaded while the caller works with what it was given.
+    """
     source = iter(photos)
+    queue: deque[Future[_Loaded]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="labelkit-load") as pool:
-        queue: deque[Future[_Loaded]] = deque(pool.submit(load, photo) for photo in islice(source, AHEAD))
         try:
-            while queue:
-                loaded = queue.popleft().result()
-                queue.extend(pool.submit(load, photo) for photo in islice(source, 1))
-                yield loaded
+            while True:
+                if not in_turn or not queue:
+                    queue.extend(pool.submit(load, photo) for photo in islice(source, AHEAD - len(queue)))
+                    if in_turn:
+                        wait(queue)
+                if not queue:
+                    return
+                yield queue.popleft().result()
         finally:
             for future in queue:
                 future.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -124,3 +125,28 @@ def test_few_photos_are_held_and_leaving_early_ends_the_threads(tmp_path: Path, 
     results.close()  # type: ignore[attr-defined]
     names = [thread.name for thread in threading.enumerate() if thread.is_alive()]
     assert not [name for name in names if name.startswith("labelkit-load")]
+
+
+def test_on_a_cpu_nothing_is_loaded_while_the_network_works(
+    tmp_path: Path, model: LandmarkModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading: set[int] = set()
+    seen: list[int] = []
+    place = LandmarkModel.place_pixels
+
+    def find(image: RGBImage) -> list[Box]:
+        loading.add(threading.get_ident())
+        time.sleep(0.02)
+        loading.discard(threading.get_ident())
+        return [Box(20, 20, 70, 66, source="ibug68")]
+
+    def watched(self: LandmarkModel, *arguments: object, **options: object) -> object:
+        time.sleep(0.005)  # a loader beside the network would be in the midst of its 20 ms
+        seen.append(len(loading))
+        return place(self, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(LandmarkModel, "place_pixels", watched)
+    unsearched = [Photo(photo.image) for photo in photos(tmp_path, 1)] * 40
+    assert len(list(predict_photos(model, unsearched, SCHEME, find=find, batch=4))) == 40
+    assert len(seen) >= 3
+    assert not any(seen)
