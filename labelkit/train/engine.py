@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -165,13 +166,15 @@ class Trainer:
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(v) for key, v in state.items()}
         card = {"kind": "training state", "step": self.step_number, "seconds": self.seconds}
-        save_checkpoint(path, tensors, {**card, "recipe": self.recipe.name, "left_out": list(self.left_out)})
+        save_checkpoint(path, tensors, {**card, **self._same_run()})
 
     def load_state(self, path: Path) -> None:
-        """Go on where `save_state` stopped; raises `CheckpointError` for another run's."""
+        """Go on where `save_state` stopped; raises `CheckpointError`, saying what differs, for
+        the state of another run."""
         tensors, card = load_checkpoint(path)
-        if card.get("recipe") != self.recipe.name or card.get("left_out") != list(self.left_out):
-            raise CheckpointError(f"{path}: is the state of another run (recipe or left-out points differ)")
+        differing = [name for name, value in self._same_run().items() if card.get(name) != value]
+        if differing:
+            raise CheckpointError(f"{path}: is the state of another run ({' and '.join(differing)} differ)")
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
         for name, value in tensors.items():
             part, rest = name.split(".", 1)
@@ -195,6 +198,18 @@ class Trainer:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.step_number, self.seconds = int(card["step"]), float(card["seconds"])
+
+    def _same_run(self) -> dict[str, Any]:
+        """What must not change between a run and its resumption. The budget may: a run that
+        is given more time goes on, its learning rate following the new budget."""
+        return {
+            "recipe": self.recipe.name,
+            "crop size": self.recipe.network.size,
+            "left-out points": list(self.left_out),
+            "batch": self.recipe.batch,
+            "seed": self.recipe.seed,
+            "data": {pack.name: len(pack) for pack in self.packs},
+        }
 
     def averaged(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The averaged weights: the network's tensors, and the offsets (N, 2) by dataset."""

@@ -64,14 +64,18 @@ def test_resuming_gives_what_no_interruption_gives(
 def test_another_runs_state_is_refused(tmp_path: Path, tiny: Recipe, packs: list[FacePack]) -> None:
     path = tmp_path / "state.safetensors"
     Trainer(tiny, packs, CPU).save_state(path)
-    for other in (
-        Trainer(replace(tiny, name="other"), packs, CPU),
-        Trainer(tiny, packs, CPU, left_out=(8,)),
+    wider = replace(tiny.network, hidden=2 * tiny.network.hidden)
+    for problem, other in (
+        (r"another run \(recipe differ", Trainer(replace(tiny, name="other"), packs, CPU)),
+        (r"another run \(left-out points differ", Trainer(tiny, packs, CPU, left_out=(8,))),
+        (r"\(batch and seed differ", Trainer(replace(tiny, batch=tiny.batch + 4, seed=3), packs, CPU)),
+        (r"\(data differ", Trainer(tiny, packs[:1], CPU)),
+        ("does not fit", Trainer(replace(tiny, network=wider), packs, CPU)),
     ):
-        with pytest.raises(CheckpointError, match="another run"):
+        with pytest.raises(CheckpointError, match=problem):
             other.load_state(path)
-    with pytest.raises(CheckpointError, match="does not fit"):
-        Trainer(tiny, packs[:1], CPU).load_state(path)
+    longer = Trainer(replace(tiny, passes=2 * tiny.passes), packs, CPU, minutes=5)
+    longer.load_state(path)  # more time is no other run
     save_checkpoint(path, {"a": torch.zeros(1)}, {"kind": "tufa"})
     with pytest.raises(CheckpointError, match="another run"):
         Trainer(tiny, packs, CPU).load_state(path)
