@@ -1,8 +1,8 @@
 """Sixteen points that training never saw, against a model that was trained on all.
 
-    python benchmarks/leave_out.py ../shared/data [--minutes 12] [--runs runs]
+    python benchmarks/leave_out.py ../shared/data [--passes 32000] [--runs runs]
 
-Trains the recipe `base` twice with the same budget, once on all 68 points and once without
+Trains the recipe `base` twice, on equally many faces, once on all 68 points and once without
 the sixteen (taken out after the flip), unless both models lie in ``--runs`` already (files
 `all.safetensors` and `left_out.safetensors`, which `labelkit fit` writes as well), and
 compares their errors on the sixteen over `ibug68/dev` and `ibug68/val`. Prints JSON.
@@ -13,11 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from labelkit.checkpoint import read_card
 from labelkit.formats import read
-from labelkit.geometry import Array
 from labelkit.metrics import bootstrap_interval
 from labelkit.models.registry import load_model
 from labelkit.scheme import load_scheme
@@ -29,30 +29,26 @@ from labelkit.train.recipes import load_recipe
 SIXTEEN = (1, 5, 11, 15, 18, 25, 28, 33, 37, 41, 44, 46, 49, 53, 57, 62)
 
 
-def train(data: Path, out: Path, left_out: tuple[int, ...], minutes: float) -> None:
-    recipe = load_recipe("base")
+def train(data: Path, out: Path, left_out: tuple[int, ...], passes: int) -> None:
+    recipe = replace(load_recipe("base"), passes=passes)
     packs, _ = load_packs([data / "ibug68" / "train", data / "video68" / "train"], recipe, left_out)
 
     def report(progress: object) -> None:
         print(progress, file=sys.stderr, flush=True)
 
-    fit(recipe, packs, out, left_out=left_out, minutes=minutes, report=report)
-
-
-def _interval(values: Array) -> list[float]:
-    return [100 * end for end in bootstrap_interval(values)]
+    fit(recipe, packs, out, left_out=left_out, report=report)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--minutes", type=float, default=12.0)
+    parser.add_argument("--passes", type=int, default=32_000)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     options = parser.parse_args()
     files = {"all": options.runs / "all.safetensors", "left_out": options.runs / "left_out.safetensors"}
     for name, file in files.items():
         if not file.exists():
-            train(options.data, file, SIXTEEN if name == "left_out" else (), options.minutes)
+            train(options.data, file, SIXTEEN if name == "left_out" else (), options.passes)
     scheme = load_scheme("ibug68")
     result: dict[str, object] = {
         "points": SIXTEEN,
