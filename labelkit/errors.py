@@ -7,6 +7,7 @@
     │   ├── SchemeError         a scheme file, or an edit that would break a scheme
     │   ├── BoxError            a face box from which no crop can be made
     │   └── CheckpointError     a model file
+    ├── StoreError              the project's database cannot be read or written
     └── UnavailableError        a part that is not installed, not cached or not reachable
 
 Every message is one line that says which file is meant and what is wrong with it, so
@@ -60,6 +61,15 @@ class BoxError(InputError):
 
 class CheckpointError(InputError):
     """A model file is damaged, of another kind, or does not fit its card."""
+
+
+class StoreError(LabelkitError):
+    """A project's database cannot be read or written; ``path`` says which, ``problem`` why."""
+
+    def __init__(self, path: str | Path, problem: str) -> None:
+        self.path = Path(path)
+        self.problem = problem
+        super().__init__(f"{path}: {problem}")
 
 
 class UnavailableError(LabelkitError):

@@ -112,7 +112,12 @@ class Face:
 
 @dataclass(frozen=True)
 class Annotation:
-    """What a person confirmed about a face. Append-only: a change is a new revision."""
+    """What a person confirmed about a face. Append-only: a change is a new revision.
+
+    ``started_from`` is the id of the model with whose prediction the author began; ``source`` says
+    how the points came here (``person``, ``import``, ``translated from <scheme>``);
+    ``base_revision`` is the revision that the author saw (0 for none, None where it is unknown).
+    """
 
     face: Face
     landmarks: Landmarks
@@ -120,6 +125,13 @@ class Annotation:
     time: datetime
     revision: int = 1
     started_from: str | None = None
+    source: str = "person"
+    base_revision: int | None = None
+
+    @property
+    def crossed(self) -> bool:
+        """Whether somebody else's revision came in between, which the author did not see."""
+        return self.base_revision is not None and self.base_revision != self.revision - 1
 
 
 def _per_point(value: ArrayLike | IntEnum, count: int, what: str) -> NDArray[np.int8]:

@@ -1,0 +1,66 @@
+"""The project's database as one object, put together from a part per subject."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from labelkit.scheme import Scheme
+from labelkit.store.annotations import AnnotationCalls
+from labelkit.store.faces import FaceCalls
+from labelkit.store.history import HistoryCalls
+from labelkit.store.images import ImageCalls
+from labelkit.store.jobs import Jobs
+from labelkit.store.journal import Journals
+from labelkit.store.predictions import PredictionCalls
+from labelkit.store.schemes import SchemeCalls
+
+
+class Store(SchemeCalls, ImageCalls, FaceCalls, HistoryCalls, AnnotationCalls, PredictionCalls):
+    """The project's SQLite database. Threads may share it; processes open their own.
+
+    Every call is one short transaction: it happens as a whole or not at all, and when it has
+    returned, its effect is on the disk. ``journal`` holds unsaved edits, ``jobs`` long work.
+    Raises `StoreError` when the database cannot be read or written (the disk is full, another
+    program keeps it locked, the file is damaged) and `InputError` for a wrong argument; either
+    way nothing has changed.
+    """
+
+    journal: Journals
+    jobs: Jobs
+
+    @classmethod
+    def create(cls, path: str | Path, scheme: Scheme, author: str = "") -> Self:
+        """A new database with ``scheme`` as its first scheme revision.
+
+        Raises `StoreError` when the file exists already or cannot be written.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """The database of an existing project.
+
+        One that an older labelkit wrote is brought up to date, after a backup copy beside it.
+        Raises `StoreError` when there is none, when it is no labelkit database, is damaged or
+        cannot be written, or when a newer labelkit wrote it.
+        """
+        raise NotImplementedError
+
+    @property
+    def path(self) -> Path:
+        """The database's file."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give back the file. The store is not to be used afterwards."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
