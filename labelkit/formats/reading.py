@@ -8,8 +8,9 @@ whatever it likes.
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 
@@ -41,14 +42,17 @@ class FacesRead:
         self._left_out: list[LeftOut] = []
 
     @contextmanager
-    def entry(self, path: Path, line: int | None = None) -> Iterator[None]:
-        """A block that reads what stands in one place; an `InputError` in it leaves that out."""
+    def entry(self, path: Path, line: int | None = None, name: str = "") -> Iterator[None]:
+        """A block that reads what stands in one place; an `InputError` in it leaves that out.
+
+        ``name`` says which entry it is in files that are not read by lines.
+        """
         try:
             yield
         except FormatError as error:
             self.leave_out(error)
         except InputError as error:
-            self.leave_out(FormatError(path, str(error), line))
+            self.leave_out(FormatError(path, f"{name}: {error}" if name else str(error), line))
 
     def append(self, face: Sample) -> None:
         self._samples.append(face)
@@ -76,6 +80,27 @@ def choose_scheme(given: str | Path | Scheme | None, votes: Iterable[int]) -> tu
         return scheme, len(scheme)
     counts = Counter(votes)
     return guess_scheme(counts) if counts else (None, 0)
+
+
+def match_names(given: str | Path | Scheme | None, names: Sequence[str]) -> tuple[Scheme | None, list[int]]:
+    """The scheme of a file that names its points, and where in ``names`` each of its points stands.
+
+    A given scheme is matched by names, of which the file may have more, or, where they have not one
+    in common, by number and order. Without one it is the built-in scheme with these names, or with
+    this number of points if names are mere numbers ("0", "kpt-1"); else None. Raises `InputError`
+    where the file has not the points of the given scheme.
+    """
+    in_order = list(range(len(names)))
+    if given is None:
+        return _scheme_with(names), in_order
+    scheme = load_scheme(given)
+    place = {name: index for index, name in enumerate(names)}
+    missing = [name for name in scheme.names if name not in place]
+    if not missing:
+        return scheme, [place[name] for name in scheme.names]
+    if len(missing) == len(scheme) == len(names):
+        return scheme, in_order
+    raise InputError(f"has {len(names)} points, and none called {missing[0]!r} as in scheme {scheme.name!r}")
 
 
 def guess_scheme(counts: Counter[int]) -> tuple[Scheme | None, int]:
@@ -140,6 +165,22 @@ def box_read(rectangle: Array | None, xy: Array, scheme: str, source: str) -> Bo
         return tight(xy, scheme)
     x0, y0, x1, y1 = rectangle.tolist()
     return Box(x0, y0, x1, y1, kind="user", source=source)
+
+
+def _scheme_with(names: Sequence[str]) -> Scheme | None:
+    by_count = _builtin_by_count()
+    for scheme in map(load_scheme, builtin_schemes()):
+        if scheme.names == tuple(names):
+            return scheme
+    return by_count.get(len(names)) if _are_mere_numbers(names) else None
+
+
+def _are_mere_numbers(names: Sequence[str]) -> bool:
+    """Whether names count from 0 or 1, after a beginning that all share."""
+    found = [re.fullmatch(r"(.*?)([0-9]{1,6})", name, re.DOTALL) for name in names]
+    parts = [(match[1], int(match[2])) for match in found if match]
+    first = parts[0][1] if len(parts) == len(names) > 0 else 2
+    return first < 2 and parts == [(parts[0][0], first + i) for i in range(len(names))]
 
 
 def leads_out(relative: str) -> bool:

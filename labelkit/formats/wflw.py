@@ -56,6 +56,7 @@ from labelkit.formats.writing import (
     WriteReport,
     faces_to_write,
     lost_knowledge,
+    lost_origins,
     root_to_write,
 )
 from labelkit.geometry import tight_box
@@ -252,16 +253,4 @@ def _losses(faces: Sequence[FaceToWrite]) -> list[str]:
     further = sorted({str(name) for face in faces for name in face.sample.attributes} - set(ATTRIBUTES))
     if further:
         losses.append(f"attributes that a WFLW list has no place for are lost: {', '.join(further)}")
-    boxes = sum(_loses_origin(face) for face in faces)
-    if boxes:
-        losses.append(f"where the box comes from is lost ({boxes} of {len(faces)} faces)")
-    return losses
-
-
-def _loses_origin(face: FaceToWrite) -> bool:
-    """Whether the box will not be read as what it is."""
-    box = face.sample.box
-    if box is None:
-        return False
-    again = box_read(np.array(box.xyxy), face.landmarks.xy, face.landmarks.scheme, "wflw")
-    return again is None or (again.kind, again.source, again.score) != (box.kind, box.source, box.score)
+    return losses + lost_origins(faces, "wflw")

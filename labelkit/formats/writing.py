@@ -12,8 +12,9 @@ import numpy as np
 
 from labelkit.dataset import Dataset, Sample
 from labelkit.errors import InputError
-from labelkit.formats.reading import leads_out
+from labelkit.formats.reading import box_read, leads_out
 from labelkit.landmarks import Landmarks, State, Visibility
+from labelkit.scheme import Scheme, builtin_schemes, load_scheme
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class WriteReport:
 
 @dataclass(frozen=True)
 class FaceToWrite:
-    """A face with complete landmarks, and its photo's name relative to the image root."""
+    """A face with landmarks, and its photo's name relative to the image root."""
 
     image: str
     sample: Sample
@@ -61,40 +62,81 @@ def photo_names(dataset: Dataset, root: Path, what: str, line_breaks: bool = Fal
     return [names[sample.image] for sample in dataset]
 
 
-def faces_to_write(dataset: Dataset, root: Path, what: str) -> list[FaceToWrite]:
+def faces_to_write(
+    dataset: Dataset, root: Path, what: str, *, missing_points: bool = False, line_breaks: bool = False
+) -> list[FaceToWrite]:
     """The faces with their photos' names relative to ``root``.
 
-    Raises `InputError`, naming the face, when a point is missing or a photo cannot be named.
-    ``what`` is what is being written.
+    ``what`` is what is being written, ``missing_points`` whether it can hold faces of which points
+    are missing, ``line_breaks`` as in `photo_names`. Raises `InputError`, naming the face, for one
+    without landmarks, with a missing point where that cannot be held, or whose photo cannot be
+    named.
     """
     seen: Counter[str] = Counter()
     faces = []
-    for name, sample in zip(photo_names(dataset, root, what), dataset, strict=True):
+    for name, sample in zip(photo_names(dataset, root, what, line_breaks), dataset, strict=True):
         seen[name] += 1
-        faces.append(FaceToWrite(name, sample, _complete(sample, f"{name!r}, face {seen[name]}", what)))
+        landmarks = _landmarks(sample, f"{name!r}, face {seen[name]}", what, missing_points)
+        faces.append(FaceToWrite(name, sample, landmarks))
     return faces
 
 
 def lost_knowledge(landmarks: Sequence[Landmarks]) -> list[str]:
     """What formats lose that hold coordinates alone: one sentence each about visibility and
     state, where something was known."""
-    losses = []
     visible = sum(bool((face.visibility != Visibility.UNKNOWN).any()) for face in landmarks)
-    if visible:
-        losses.append(f"which points are visible is lost ({visible} of {len(landmarks)} faces)")
+    return said("which points are visible is lost", visible, len(landmarks)) + lost_states(landmarks)
+
+
+def lost_states(landmarks: Sequence[Landmarks]) -> list[str]:
+    """What formats lose that cannot tell a confirmed point from another, where there is one."""
     unconfirmed = sum(bool((face.state != State.CONFIRMED).any()) for face in landmarks)
-    if unconfirmed:
-        losses.append(f"which points nobody has confirmed is lost ({unconfirmed} of {len(landmarks)} faces)")
-    return losses
+    return said("which points nobody has confirmed is lost", unconfirmed, len(landmarks))
 
 
-def _complete(sample: Sample, face: str, what: str) -> Landmarks:
+def lost_origins(faces: Sequence[FaceToWrite], source: str) -> list[str]:
+    """What formats lose that hold a rectangle alone, which is read as a box of ``source`` unless
+    it is tight around the points (`box_read`)."""
+    boxes = sum(loses_origin(face.sample, source) for face in faces)
+    return said("where the box comes from is lost", boxes, len(faces))
+
+
+def loses_origin(sample: Sample, source: str) -> bool:
+    """Whether a box, written as a rectangle, will not be read by `box_read` as what it is."""
+    box, landmarks = sample.box, sample.landmarks
+    if box is None:
+        return False
+    points, scheme = (landmarks.xy, landmarks.scheme) if landmarks is not None else (np.empty((0, 2)), "")
+    again = box_read(np.array(box.xyxy), points, scheme, source)
+    return again is None or (again.kind, again.source, again.score) != (box.kind, box.source, box.score)
+
+
+def said(problem: str, count: int, total: int) -> list[str]:
+    """The sentence about a loss with the number of faces that it concerns; none for no face."""
+    return [f"{problem} ({count} of {total} faces)"] if count else []
+
+
+def scheme_to_write(dataset: Dataset) -> tuple[str, Scheme | None, tuple[str, ...]]:
+    """The name of the faces' scheme, the scheme where it is known, and the points' names.
+
+    The points of an unknown scheme are called by their number, from 0; without any landmarks
+    the name is "" and there are no points.
+    """
+    if dataset.scheme is not None:
+        return dataset.scheme.name, dataset.scheme, dataset.scheme.names
+    first = next((sample.landmarks for sample in dataset if sample.landmarks is not None), None)
+    if first is None:
+        return "", None, ()
+    if first.scheme in builtin_schemes() and len(first) == len(load_scheme(first.scheme)):
+        return first.scheme, load_scheme(first.scheme), load_scheme(first.scheme).names
+    return first.scheme, None, tuple(map(str, range(len(first))))
+
+
+def _landmarks(sample: Sample, face: str, what: str, missing_points: bool) -> Landmarks:
     if sample.landmarks is None:
-        raise InputError(
-            f"{face}: has no landmarks, and {what} cannot hold a missing point; nothing was written"
-        )
+        raise InputError(f"{face}: has no landmarks, which {what} cannot leave out; nothing was written")
     missing = np.flatnonzero(~sample.landmarks.present)
-    if len(missing):
+    if len(missing) and not missing_points:
         raise InputError(
             f"{face}: point {missing[0]} is missing, which {what} cannot hold; nothing was written"
         )
