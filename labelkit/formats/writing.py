@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
 
-from labelkit.dataset import Dataset, Sample
+from labelkit.dataset import Attribute, Dataset, Sample
 from labelkit.errors import InputError
 from labelkit.formats.reading import box_read, leads_out
 from labelkit.landmarks import Landmarks, State, Visibility
@@ -101,6 +101,12 @@ def lost_origins(faces: Sequence[FaceToWrite], source: str) -> list[str]:
     return said("where the box comes from is lost", boxes, len(faces))
 
 
+def lost_attributes(faces: Sequence[FaceToWrite], kept: Collection[str] = ()) -> list[str]:
+    """What formats lose that hold no attributes but those ``kept``."""
+    names = sorted({str(name) for face in faces for name in face.sample.attributes} - set(kept))
+    return [f"attributes are lost: {', '.join(names)}"] if names else []
+
+
 def loses_origin(sample: Sample, source: str) -> bool:
     """Whether a box, written as a rectangle, will not be read by `box_read` as what it is."""
     box, landmarks = sample.box, sample.landmarks
@@ -114,6 +120,22 @@ def loses_origin(sample: Sample, source: str) -> bool:
 def said(problem: str, count: int, total: int) -> list[str]:
     """The sentence about a loss with the number of faces that it concerns; none for no face."""
     return [f"{problem} ({count} of {total} faces)"] if count else []
+
+
+def attributes_to_write(name: str, sample: Sample) -> dict[str, Attribute]:
+    """The face's attributes as plain Python values.
+
+    Raises `InputError`, naming the photo, for one that is neither a number, a text, True nor False.
+    """
+    found: dict[str, Attribute] = {}
+    for key, value in sample.attributes.items():
+        plain = value.item() if isinstance(value, np.generic) else value
+        if not isinstance(key, str) or not isinstance(plain, bool | int | float | str):
+            raise InputError(f"{name!r}: attribute {key!r} is {value!r}, no number, text, True or False")
+        if not _is_unicode(key) or (isinstance(plain, str) and not _is_unicode(plain)):
+            raise InputError(f"{name!r}: attribute {key!r} holds what is not Unicode")
+        found[key] = plain
+    return found
 
 
 def scheme_to_write(dataset: Dataset) -> tuple[str, Scheme | None, tuple[str, ...]]:
@@ -148,10 +170,17 @@ def _name_below(root: Path, path: Path, what: str, line_breaks: bool) -> str:
     if leads_out(name):
         raise InputError(f"{path}: lies outside of the image root {root}")
     name = PurePath(name).as_posix()
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InputError(f"{name!r}: the name is not Unicode, and {what} is") from error
+    if not _is_unicode(name):
+        raise InputError(f"{name!r}: the name is not Unicode, and {what} is")
     if not line_breaks and any(sign in name for sign in "\n\r\t"):
         raise InputError(f"{name!r}: {what} cannot hold a name with a line break or a tab")
     return name
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be written in UTF-8: names of files may hold halves of characters."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
