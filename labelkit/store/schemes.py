@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
-from labelkit.scheme import Scheme
+from sqlalchemy import Connection, Row, func, insert, select
+
+from labelkit.errors import InputError
+from labelkit.scheme import Scheme, scheme_from_dict
+from labelkit.store import tables
+from labelkit.store.checks import checked_text
+from labelkit.store.coverage import renew_states
+from labelkit.store.part import Part
+from labelkit.store.tables import schemes
 from labelkit.store.values import SchemeRevision, SchemeSwitch
 
 
-class SchemeCalls:
+class SchemeCalls(Part):
     """The part of `Store` about the scheme."""
 
     def scheme(self) -> Scheme:
@@ -17,14 +28,24 @@ class SchemeCalls:
 
     def scheme_revision(self, revision: int | None = None) -> SchemeRevision:
         """A revision of the scheme, the present one by default; `InputError` for an unknown one."""
-        raise NotImplementedError
+        with self._database.read() as connection:
+            return scheme_at(connection, revision)
 
     def scheme_history(self) -> list[SchemeRevision]:
         """Every revision, the oldest first."""
-        raise NotImplementedError
+        with self._database.read() as connection:
+            return [
+                _revision(row) for row in connection.execute(select(schemes).order_by(schemes.c.revision))
+            ]
 
     def change_scheme(
-        self, scheme: Scheme, origin: Sequence[int], author: str, note: str = ""
+        self,
+        scheme: Scheme,
+        origin: Sequence[int],
+        author: str,
+        note: str = "",
+        *,
+        base_revision: int | None = None,
     ) -> SchemeSwitch:
         """Make ``scheme`` the project's scheme.
 
@@ -32,9 +53,18 @@ class SchemeCalls:
         scheme that it continues, or -1 where it is new. No annotation is touched. When points
         were added, faces that are ``done`` or ``reviewed`` and have no value for them become
         ``predicted`` with the reason "new points"; faces that were waiting for points that are
-        no longer there are finished again. Raises `InputError` when ``origin`` does not fit.
+        no longer there are finished again. Raises `InputError` when ``origin`` does not fit, or
+        when the scheme is no longer at ``base_revision``, for which ``origin`` was made.
         """
-        raise NotImplementedError
+        with self._database.write() as connection:
+            old = scheme_at(connection)
+            if base_revision not in (None, old.revision):
+                raise InputError(
+                    f"the scheme has been changed by {old.author or 'somebody'} in the meantime "
+                    f"(revision {old.revision}, not {base_revision})"
+                )
+            uids = _continued(connection, old, scheme, origin)
+            return _switch(connection, scheme, uids, author, note)
 
     def undo_scheme_change(self, author: str) -> SchemeSwitch:
         """Go back one change: a new revision with the points and uids of the one before.
@@ -42,4 +72,90 @@ class SchemeCalls:
         Called again, it goes back further. Removed points return with what was annotated.
         Raises `InputError` when the present scheme is the first.
         """
-        raise NotImplementedError
+        with self._database.write() as connection:
+            now = scheme_at(connection)
+            undone = now.restores or now.revision
+            if undone == 1:
+                raise InputError("the scheme is the one that the project began with: nothing to undo")
+            before = scheme_at(connection, undone - 1)
+            # The one before may itself have been an undo; then going on from it goes back further.
+            restores = before.restores or before.revision
+            note = f"undo of revision {undone}"
+            return _switch(connection, before.scheme, before.uids, author, note, restores)
+
+
+def scheme_at(connection: Connection, revision: int | None = None) -> SchemeRevision:
+    """A revision of the scheme, the newest by default; `InputError` when it is unknown."""
+    query = select(schemes).order_by(schemes.c.revision.desc()).limit(1)
+    if revision is not None:
+        query = query.where(schemes.c.revision == revision)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise InputError(f"the project has no scheme revision {revision}")
+    return _revision(row)
+
+
+def first_scheme(connection: Connection, scheme: Scheme, author: str) -> None:
+    """Write the scheme that a project begins with."""
+    _write(connection, scheme, tuple(range(len(scheme))), author, "", None)
+
+
+def _continued(
+    connection: Connection, old: SchemeRevision, scheme: Scheme, origin: Sequence[int]
+) -> tuple[int, ...]:
+    """The uid of each point of ``scheme``: its own from before, or one that was never used."""
+    kept = [index for index in origin if index != -1]
+    fits = len(origin) == len(scheme) and all(0 <= index < len(old.uids) for index in kept)
+    if not fits or len(set(kept)) != len(kept):
+        raise InputError(
+            f"a change of the scheme must say for each of its {len(scheme)} points which one of the "
+            f"{len(old.uids)} before it was (each at most once), or -1"
+        )
+    used = connection.scalars(select(schemes.c.uids)).all()
+    fresh = iter(range(1 + max(uid for uids in used for uid in uids), 2**53))
+    return tuple(next(fresh) if index == -1 else old.uids[index] for index in origin)
+
+
+def _switch(
+    connection: Connection,
+    scheme: Scheme,
+    uids: tuple[int, ...],
+    author: str,
+    note: str,
+    restores: int | None = None,
+) -> SchemeSwitch:
+    _write(connection, scheme, uids, author, note, restores)
+    waiting, finished = renew_states(connection, uids, author)
+    return SchemeSwitch(scheme_at(connection), waiting, finished)
+
+
+def _write(
+    connection: Connection,
+    scheme: Scheme,
+    uids: tuple[int, ...],
+    author: str,
+    note: str,
+    restores: int | None,
+) -> None:
+    newest = connection.scalar(select(func.max(schemes.c.revision))) or 0
+    row = {
+        "revision": newest + 1,
+        "scheme": scheme.to_json(),
+        "uids": list(uids),
+        "restores": restores,
+        "time": tables.now(),
+        "author": checked_text(author, "an author"),
+        "note": checked_text(note, "a note"),
+    }
+    connection.execute(insert(schemes), row)
+
+
+def _revision(row: Row[Any]) -> SchemeRevision:
+    scheme = _parsed(row.scheme)
+    return SchemeRevision(row.revision, scheme, tuple(row.uids), row.time, row.author, row.note, row.restores)
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Scheme:
+    # Rows of this table never change, and a scheme is a value: it can be shared.
+    return scheme_from_dict(json.loads(text))

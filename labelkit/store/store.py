@@ -6,15 +6,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from labelkit.atomic import replacing
+from labelkit.errors import StoreError
 from labelkit.scheme import Scheme
 from labelkit.store.annotations import AnnotationCalls
+from labelkit.store.database import Database
 from labelkit.store.faces import FaceCalls
 from labelkit.store.history import HistoryCalls
 from labelkit.store.images import ImageCalls
 from labelkit.store.jobs import Jobs
 from labelkit.store.journal import Journals
+from labelkit.store.migrations import create_tables, migrate
 from labelkit.store.predictions import PredictionCalls
-from labelkit.store.schemes import SchemeCalls
+from labelkit.store.schemes import SchemeCalls, first_scheme
 
 
 class Store(SchemeCalls, ImageCalls, FaceCalls, HistoryCalls, AnnotationCalls, PredictionCalls):
@@ -27,8 +31,10 @@ class Store(SchemeCalls, ImageCalls, FaceCalls, HistoryCalls, AnnotationCalls, P
     way nothing has changed.
     """
 
-    journal: Journals
-    jobs: Jobs
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.journal = Journals(database)
+        self.jobs = Jobs(database)
 
     @classmethod
     def create(cls, path: str | Path, scheme: Scheme, author: str = "") -> Self:
@@ -36,7 +42,16 @@ class Store(SchemeCalls, ImageCalls, FaceCalls, HistoryCalls, AnnotationCalls, P
 
         Raises `StoreError` when the file exists already or cannot be written.
         """
-        raise NotImplementedError
+        path = Path(path)
+        if path.exists():
+            raise StoreError(path, "exists already")
+        try:
+            with replacing(path) as draft:
+                draft.touch()
+                _fill(Database(draft), scheme, author)
+        except OSError as error:
+            raise StoreError(path, f"cannot be written ({error.strerror})") from error
+        return cls.open(path)
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -46,16 +61,26 @@ class Store(SchemeCalls, ImageCalls, FaceCalls, HistoryCalls, AnnotationCalls, P
         Raises `StoreError` when there is none, when it is no labelkit database, is damaged or
         cannot be written, or when a newer labelkit wrote it.
         """
-        raise NotImplementedError
+        path = Path(path)
+        if not path.is_file():
+            raise StoreError(path, "does not exist")
+        database = Database(path)
+        try:
+            database.check_is_ours()
+            migrate(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
 
     @property
     def path(self) -> Path:
         """The database's file."""
-        raise NotImplementedError
+        return self._database.path
 
     def close(self) -> None:
         """Give back the file. The store is not to be used afterwards."""
-        raise NotImplementedError
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -64,3 +89,13 @@ class Store(SchemeCalls, ImageCalls, FaceCalls, HistoryCalls, AnnotationCalls, P
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _fill(database: Database, scheme: Scheme, author: str) -> None:
+    try:
+        database.mark_as_ours()
+        create_tables(database)
+        with database.write() as connection:
+            first_scheme(connection, scheme, author)
+    finally:
+        database.close()

@@ -1,0 +1,138 @@
+"""The SQLite file: connections, transactions, and errors in one line.
+
+WAL lets readers go on while somebody writes; ``synchronous=FULL`` brings every commit to the disk
+before it is acknowledged; a writer waits up to 30 s for another one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
+
+from labelkit.errors import InputError, StoreError
+
+#: How long a writer waits for another one, in seconds.
+BUSY_SECONDS = 30
+
+#: Marks the file as ours in its header ("lkit"), so that no other database is ever altered.
+APPLICATION_ID = 0x6C6B6974
+
+_PRAGMAS = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA synchronous = FULL",
+    # Else INSERT OR REPLACE would remove rows behind the triggers that protect them.
+    "PRAGMA recursive_triggers = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cache_size = -16000",
+)
+
+_PROBLEMS = {
+    sqlite3.SQLITE_FULL: "the disk is full; nothing has been changed",
+    sqlite3.SQLITE_BUSY: f"another program has kept it locked for {BUSY_SECONDS} s; nothing has been changed",
+    sqlite3.SQLITE_READONLY: "cannot be written (it is read-only)",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened",
+    sqlite3.SQLITE_CORRUPT: "is damaged; restore a backup copy",
+    sqlite3.SQLITE_NOTADB: "is no labelkit database",
+    sqlite3.SQLITE_IOERR: "the disk reports an error; nothing has been changed",
+    sqlite3.SQLITE_TOOBIG: "a value is too large; nothing has been changed",
+}
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to an existing file; SQLite's own way of beginning transactions is off."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,  # the pool hands a connection to one thread at a time
+        cached_statements=256,
+    )
+
+
+class Database:
+    """Short transactions on one SQLite file, from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._reader = _engine(path)
+        # The same connections; `_begin` looks at the option.
+        self._writer = self._reader.execution_options(labelkit_write=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction in which nothing changes, not even by other processes."""
+        with _in_one_line(self.path), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is on the disk when the block ends, and undone when it raises."""
+        with _in_one_line(self.path), self._writer.begin() as connection:
+            yield connection
+
+    def mark_as_ours(self) -> None:
+        """Set the mark in the header and the journal mode, both of which stay with the file."""
+        with _in_one_line(self.path), self._reader.connect() as connection:
+            cursor = connection.connection.cursor()
+            cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            cursor.execute("PRAGMA journal_mode = WAL")
+
+    def check_is_ours(self) -> None:
+        """Raise `StoreError` unless the file is a labelkit database that can be written."""
+        with self.read() as connection:
+            mark = connection.execute(text("PRAGMA application_id")).scalar()
+        if mark != APPLICATION_ID:
+            raise StoreError(self.path, "is no labelkit database")
+        if not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)):
+            raise StoreError(self.path, _PROBLEMS[sqlite3.SQLITE_READONLY])
+
+    def close(self) -> None:
+        """Close every connection; the last one of all processes folds the WAL into the file."""
+        self._reader.dispose()
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=QueuePool, max_overflow=20)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, record: object) -> None:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # IMMEDIATE waits for its turn at once. A deferred transaction that comes to write after
+        # it has read may fail without waiting, because its view is out of date.
+        write = connection.get_execution_options().get("labelkit_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def _in_one_line(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreError(path, _problem(error.orig)) from error
+    except sqlite3.Error as error:
+        raise StoreError(path, _problem(error)) from error
+    except PoolTimeoutError as error:
+        raise StoreError(path, "too many threads use it at the same time") from error
+    except OverflowError as error:  # an integer of more than 64 bits
+        raise InputError(f"{path}: a number is too large ({error})") from error
+
+
+def _problem(error: BaseException | None) -> str:
+    # The low byte is the kind of error, the rest its variant.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return _PROBLEMS.get(code, f"the database refuses this: {error}")
