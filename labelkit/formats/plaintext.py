@@ -22,6 +22,12 @@ def read_lines(path: Path) -> list[str]:
     Raises `FormatError` for what is no text in UTF-8. Only those three end a line: names of
     photos may hold what else Unicode calls a line break.
     """
+    return read_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def read_text(path: Path) -> str:
+    """A text file as it is, without a byte-order mark; raises `FormatError` for what is no text
+    in UTF-8."""
     if path.is_dir():
         raise FormatError(path, "is a folder, not a file")
     try:
@@ -32,7 +38,7 @@ def read_lines(path: Path) -> list[str]:
         raise FormatError(path, f"is not text in UTF-8 (byte {error.start})") from error
     if "\0" in text:
         raise FormatError(path, "is not text: it holds zero bytes")
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return text
 
 
 def glance(path: Path) -> str:

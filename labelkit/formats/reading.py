@@ -82,17 +82,20 @@ def choose_scheme(given: str | Path | Scheme | None, votes: Iterable[int]) -> tu
     return guess_scheme(counts) if counts else (None, 0)
 
 
-def match_names(given: str | Path | Scheme | None, names: Sequence[str]) -> tuple[Scheme | None, list[int]]:
+def match_names(
+    given: str | Path | Scheme | None, names: Sequence[str], called: str = ""
+) -> tuple[Scheme | None, list[int]]:
     """The scheme of a file that names its points, and where in ``names`` each of its points stands.
 
     A given scheme is matched by names, of which the file may have more, or, where they have not one
-    in common, by number and order. Without one it is the built-in scheme with these names, or with
-    this number of points if names are mere numbers ("0", "kpt-1"); else None. Raises `InputError`
-    where the file has not the points of the given scheme.
+    in common, by number and order. Without one it is the built-in scheme with these names; it must
+    be the one that the file says (``called``), where it does. Where it does not, mere numbers ("0",
+    "kpt-1") mean the built-in scheme with this number of points. Else the scheme is None. Raises
+    `InputError` where the file has not the points of the given scheme.
     """
     in_order = list(range(len(names)))
     if given is None:
-        return _scheme_with(names), in_order
+        return _builtin_with(names, called), in_order
     scheme = load_scheme(given)
     place = {name: index for index, name in enumerate(names)}
     missing = [name for name in scheme.names if name not in place]
@@ -167,12 +170,12 @@ def box_read(rectangle: Array | None, xy: Array, scheme: str, source: str) -> Bo
     return Box(x0, y0, x1, y1, kind="user", source=source)
 
 
-def _scheme_with(names: Sequence[str]) -> Scheme | None:
-    by_count = _builtin_by_count()
-    for scheme in map(load_scheme, builtin_schemes()):
-        if scheme.names == tuple(names):
-            return scheme
-    return by_count.get(len(names)) if _are_mere_numbers(names) else None
+def _builtin_with(names: Sequence[str], called: str) -> Scheme | None:
+    known = [called] if called in builtin_schemes() else [] if called else builtin_schemes()
+    same = (scheme for scheme in map(load_scheme, known) if scheme.names == tuple(names))
+    if called or not _are_mere_numbers(names):
+        return next(same, None)
+    return _builtin_by_count().get(len(names))
 
 
 def _are_mere_numbers(names: Sequence[str]) -> bool:
