@@ -13,7 +13,7 @@ from pathlib import Path
 
 from labelkit.dataset import Dataset
 from labelkit.errors import InputError
-from labelkit.formats import pts, wflw
+from labelkit.formats import aflw, coco, cofw, lapa, merl, pts, wflw
 from labelkit.formats.writing import WriteReport
 from labelkit.scheme import Scheme
 
@@ -44,12 +44,33 @@ FORMATS = {
     entry.name: entry
     for entry in (
         Format(
+            "merl",
+            "MERL-RAV .pts, with what hides a point",
+            merl.read,
+            merl.write,
+            merl.looks_like,
+            also=("merl-rav",),
+            folder=True,
+        ),
+        Format(
             "300w",
             "300-W .pts, one face a file",
             pts.read,
             pts.write,
             pts.looks_like,
             also=("300-w", "pts", "ibug"),
+            folder=True,
+        ),
+        Format("coco", "COCO keypoints, one JSON file", coco.read, coco.write, coco.looks_like),
+        Format("cofw", "COFW .mat, faces and photos in one file", cofw.read, cofw.write, cofw.looks_like),
+        Format("aflw", "AFLW-19 .mat", aflw.read, aflw.write, aflw.looks_like, also=("aflw19",)),
+        Format(
+            "lapa",
+            "LaPa and JD-106 .txt, one face a photo",
+            lapa.read,
+            lapa.write,
+            lapa.looks_like,
+            also=("jd106", "jd-106"),
             folder=True,
         ),
         Format("wflw", "WFLW list, one face a line", wflw.read, wflw.write, wflw.looks_like),

@@ -45,7 +45,7 @@ from labelkit.formats.writing import (
 )
 from labelkit.images import SUFFIXES, ImageFile
 from labelkit.landmarks import Landmarks
-from labelkit.scheme import Scheme
+from labelkit.scheme import Scheme, load_scheme
 
 #: The list that pairs files and photos.
 LIST = "images.tsv"
@@ -58,7 +58,8 @@ class FaceFiles:
     ``suffix`` is that of the files, ``what`` what one is called. ``parse(path)`` gives the points
     of a file under a scheme's name that does not matter, ``text`` the file of points, ``losses``
     what that leaves out besides box and attributes; both know the name of a face's photo for their
-    messages. ``missing_points`` and ``several_faces`` say whether it can hold a face of which
+    messages. ``usual`` is the scheme of files with as many points, where none is given.
+    ``missing_points`` and ``several_faces`` say whether it can hold a face of which
     points are missing, and several faces of a photo. ``folders`` maps the name of a folder with
     files to that of the folder beside it with their photos.
     """
@@ -68,6 +69,7 @@ class FaceFiles:
     parse: Callable[[Path], Landmarks]
     text: Callable[[FaceToWrite], str]
     losses: Callable[[Sequence[FaceToWrite]], list[str]]
+    usual: str | None = None
     missing_points: bool = False
     several_faces: bool = True
     folders: Mapping[str, str] = field(default_factory=dict)
@@ -105,7 +107,7 @@ def read(
         raise FormatError(path, f"holds no {kind.suffix} file")
     faces = FacesRead(strict or alone)
     shapes = _shapes(kind, files, faces)
-    chosen, count = choose_scheme(scheme, map(len, shapes.values()))
+    chosen, count = _scheme_of(kind, scheme, shapes)
     photos = _Photos(kind, folder, images, faces)
     for file, points in shapes.items():
         with faces.entry(file):
@@ -141,6 +143,14 @@ def write(
     atomic.write_files(path, texts, remove=[name for name in old if name.casefold() not in new])
     losses = [*kind.losses(faces), *_losses(faces, unclear)]
     return WriteReport(len(faces), tuple(path / name for name in names), root, tuple(losses))
+
+
+def _scheme_of(
+    kind: FaceFiles, scheme: str | Path | Scheme | None, shapes: Mapping[Path, Landmarks]
+) -> tuple[Scheme | None, int]:
+    chosen, count = choose_scheme(scheme, map(len, shapes.values()))
+    usual = load_scheme(kind.usual) if scheme is None and kind.usual is not None else None
+    return (usual, count) if usual is not None and len(usual) == count else (chosen, count)
 
 
 def _shapes(kind: FaceFiles, files: Iterable[Path], faces: FacesRead) -> dict[Path, Landmarks]:

@@ -75,7 +75,7 @@ def numbers(path: Path) -> Array:
     if not lines:
         raise FormatError(path, "is empty")
     body, promised = _body(path, lines)
-    points = [_point(path, number, line) for number, line in body]
+    points = [point(path, number, line) for number, line in body]
     if promised is not None and promised != len(points):
         raise FormatError(path, f"says n_points: {promised}, but holds {len(points)} points")
     if not points:
@@ -100,7 +100,8 @@ def _body(path: Path, lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str
     return lines[opening[0] + 1 : -1], promised
 
 
-def _point(path: Path, number: int, line: str) -> tuple[float, float]:
+def point(path: Path, number: int, line: str) -> tuple[float, float]:
+    """The numbers of a point's line; raises `FormatError`."""
     tokens = line.split()
     if len(tokens) != 2 or not all(is_number(token) for token in tokens):
         raise FormatError(path, f"{brief(line)} is no point: two numbers, x and y", number)
