@@ -181,7 +181,7 @@ class AnnotationCalls(Part):
         if states is not None:
             query = query.where(faces.c.state.in_([state.value for state in states]))
         with self._database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _insert(

@@ -72,7 +72,7 @@ class FaceCalls(Part):
         """How many faces are in each state; every state has an entry."""
         query = select(faces.c.state, func.count()).group_by(faces.c.state)
         with self._database.read() as connection:
-            counts: dict[str, int] = dict(connection.execute(query).tuples().all())
+            counts = {row[0]: row[1] for row in connection.execute(query)}
         return {state: counts.get(state.value, 0) for state in FaceState}
 
     def page(

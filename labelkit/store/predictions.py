@@ -81,7 +81,7 @@ class PredictionCalls(Part):
             .order_by(predictions.c.model)
         )
         with self._database.read() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _row(new: NewPrediction, face: StoredFace, scheme: SchemeRevision) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
 from labelkit.errors import InputError
 from labelkit.scheme import Scheme, scheme_from_dict
+from labelkit.scheme.change import SchemeChange
 from labelkit.store import tables
 from labelkit.store.checks import checked_text
 from labelkit.store.coverage import renew_states
@@ -38,33 +39,23 @@ class SchemeCalls(Part):
                 _revision(row) for row in connection.execute(select(schemes).order_by(schemes.c.revision))
             ]
 
-    def change_scheme(
-        self,
-        scheme: Scheme,
-        origin: Sequence[int],
-        author: str,
-        note: str = "",
-        *,
-        base_revision: int | None = None,
-    ) -> SchemeSwitch:
-        """Make ``scheme`` the project's scheme.
+    def change_scheme(self, change: SchemeChange, author: str, note: str = "") -> SchemeSwitch:
+        """Make ``change.new`` the project's scheme.
 
-        ``origin`` holds, for each point of ``scheme``, the index of the point of the present
-        scheme that it continues, or -1 where it is new. No annotation is touched. When points
-        were added, faces that are ``done`` or ``reviewed`` and have no value for them become
-        ``predicted`` with the reason "new points"; faces that were waiting for points that are
-        no longer there are finished again. Raises `InputError` when ``origin`` does not fit, or
-        when the scheme is no longer at ``base_revision``, for which ``origin`` was made.
+        Points keep their uid along ``change.lineage``; no annotation is touched. When points were
+        added, faces that are ``done`` or ``reviewed`` and have no value for them become
+        ``predicted`` with the reason "new points"; faces that were waiting for points that are no
+        longer there are finished again. Raises `InputError` when ``change.old`` is not the
+        present scheme, because somebody else has changed it in the meantime.
         """
         with self._database.write() as connection:
-            old = scheme_at(connection)
-            if base_revision not in (None, old.revision):
+            present = scheme_at(connection)
+            if change.old != present.scheme:
                 raise InputError(
-                    f"the scheme has been changed by {old.author or 'somebody'} in the meantime "
-                    f"(revision {old.revision}, not {base_revision})"
+                    f"the change begins with another scheme than the project's: that is revision "
+                    f"{present.revision} of {present.scheme.name!r}, by {present.author or 'nobody'}"
                 )
-            uids = _continued(connection, old, scheme, origin)
-            return _switch(connection, scheme, uids, author, note)
+            return _switch(connection, change.new, _uids(connection, present, change), author, note)
 
     def undo_scheme_change(self, author: str) -> SchemeSwitch:
         """Go back one change: a new revision with the points and uids of the one before.
@@ -100,20 +91,11 @@ def first_scheme(connection: Connection, scheme: Scheme, author: str) -> None:
     _write(connection, scheme, tuple(range(len(scheme))), author, "", None)
 
 
-def _continued(
-    connection: Connection, old: SchemeRevision, scheme: Scheme, origin: Sequence[int]
-) -> tuple[int, ...]:
-    """The uid of each point of ``scheme``: its own from before, or one that was never used."""
-    kept = [index for index in origin if index != -1]
-    fits = len(origin) == len(scheme) and all(0 <= index < len(old.uids) for index in kept)
-    if not fits or len(set(kept)) != len(kept):
-        raise InputError(
-            f"a change of the scheme must say for each of its {len(scheme)} points which one of the "
-            f"{len(old.uids)} before it was (each at most once), or -1"
-        )
+def _uids(connection: Connection, old: SchemeRevision, change: SchemeChange) -> tuple[int, ...]:
+    """The uid of each point after a change: its own from before, or one that was never used."""
     used = connection.scalars(select(schemes.c.uids)).all()
-    fresh = iter(range(1 + max(uid for uids in used for uid in uids), 2**53))
-    return tuple(next(fresh) if index == -1 else old.uids[index] for index in origin)
+    fresh = count(1 + max(uid for uids in used for uid in uids))
+    return tuple(next(fresh) if index == -1 else old.uids[index] for index in change.lineage)
 
 
 def _switch(
