@@ -13,7 +13,7 @@ from pathlib import Path
 
 from labelkit.dataset import Dataset
 from labelkit.errors import InputError
-from labelkit.formats import aflw, coco, cofw, lapa, merl, pts, wflw
+from labelkit.formats import aflw, coco, cofw, csvfile, lapa, merl, parquet, pts, wflw
 from labelkit.formats.writing import WriteReport
 from labelkit.scheme import Scheme
 
@@ -61,6 +61,14 @@ FORMATS = {
             also=("300-w", "pts", "ibug"),
             folder=True,
         ),
+        Format(
+            "parquet",
+            "our own table as Parquet, without loss",
+            parquet.read,
+            parquet.write,
+            parquet.looks_like,
+        ),
+        Format("csv", "our own table as CSV, without loss", csvfile.read, csvfile.write, csvfile.looks_like),
         Format("coco", "COCO keypoints, one JSON file", coco.read, coco.write, coco.looks_like),
         Format("cofw", "COFW .mat, faces and photos in one file", cofw.read, cofw.write, cofw.looks_like),
         Format("aflw", "AFLW-19 .mat", aflw.read, aflw.write, aflw.looks_like, also=("aflw19",)),

@@ -91,12 +91,14 @@ def match_names(
     in common, by number and order. Without one it is the built-in scheme with these names; it must
     be the one that the file says (``called``), where it does. Where it does not, mere numbers ("0",
     "kpt-1") mean the built-in scheme with this number of points. Else the scheme is None. Raises
-    `InputError` where the file has not the points of the given scheme.
+    `InputError` where the file names points and has not those of the given scheme.
     """
     in_order = list(range(len(names)))
     if given is None:
         return _builtin_with(names, called), in_order
     scheme = load_scheme(given)
+    if not names:
+        return scheme, []  # a file of boxes alone
     place = {name: index for index, name in enumerate(names)}
     missing = [name for name in scheme.names if name not in place]
     if not missing:

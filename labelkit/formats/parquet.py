@@ -1,0 +1,154 @@
+"""Tables as Parquet files: see `labelkit.formats.tables` for their columns.
+
+Coordinates and scores are float64, ``face`` is int64, names and words are strings, attributes
+have the type that their heading says; a null is a cell without a value. Under the key
+``labelkit.scheme`` the file's metadata hold the whole scheme, as its JSON file does, so that it
+is known again without being given.
+
+Reading and writing takes pyarrow, of the extra ``formats``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+from labelkit import atomic
+from labelkit.dataset import Dataset
+from labelkit.errors import FormatError, InputError
+from labelkit.formats.extras import extra
+from labelkit.formats.plaintext import brief, glance
+from labelkit.formats.reading import FacesRead, image_root
+from labelkit.formats.tables import FACE, Columns, Row, column_type, columns_to_write, read_rows
+from labelkit.formats.writing import WriteReport, root_to_write, scheme_to_write
+from labelkit.scheme import Scheme, scheme_from_dict
+
+_SCHEME = b"labelkit.scheme"
+_MAGIC = "PAR1"
+_WHAT = "a Parquet table"
+_SAID = {bool: "true or false", int: "integers", float: "numbers", str: "text"}
+
+
+def read(
+    path: str | Path,
+    *,
+    scheme: str | Path | Scheme | None = None,
+    images: str | Path | None = None,
+    strict: bool = False,
+) -> Dataset:
+    """The faces of a table; their photos are looked for, not opened.
+
+    ``images`` is the image root, by default the folder in which the table lies; without a scheme it is
+    that of the file. Raises `FormatError` for a file that is no such table, and with ``strict`` for
+    the first bad row; otherwise the data set's report names the bad rows. Raises `UnavailableError`
+    without pyarrow.
+    """
+    path = Path(path)
+    with _opened(path) as table:
+        columns = _columns(path, table.schema_arrow)
+        own = _scheme_of(path, table.schema_arrow.metadata or {})
+        batches = table.iter_batches(batch_size=1024)
+        cells = (row for batch in batches for row in zip(*map(_cells, batch.columns), strict=True))
+        rows = [Row(row, name=f"row {number}") for number, row in enumerate(cells, 1)]
+    root = image_root(images, path.parent)
+    return read_rows(path, columns, rows, FacesRead(strict), scheme=scheme, own=own, root=root)
+
+
+def write(dataset: Dataset, path: str | Path, *, images: str | Path | None = None) -> WriteReport:
+    """Write a table, photos relative to ``images``.
+
+    Raises `InputError`, with nothing written, for a coordinate that is infinite, an attribute or a
+    photo's name that cannot be written, `UnavailableError` without pyarrow.
+    """
+    path = Path(path)
+    arrow, parquet = extra("pyarrow", _WHAT), extra("pyarrow.parquet", _WHAT)
+    if path.is_dir():
+        raise FormatError(path, "is a folder; a table is a file")
+    root = root_to_write(dataset, images)
+    kinds = {bool: arrow.bool_(), int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
+    columns = {
+        heading: arrow.array(cells, kinds[column_type(heading) or str])
+        for heading, cells in columns_to_write(dataset, root, _WHAT).items()
+    }
+    _, scheme, _ = scheme_to_write(dataset)
+    metadata = {_SCHEME: scheme.to_json()} if scheme is not None else {}
+    with atomic.replacing(path) as draft:
+        parquet.write_table(arrow.table(columns).replace_schema_metadata(metadata), draft)
+    return WriteReport(len(dataset), (path,), root)
+
+
+def looks_like(path: Path) -> bool:
+    """Whether a file begins as Parquet files do."""
+    return glance(path).startswith(_MAGIC)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The file as pyarrow's ``ParquetFile``; whatever is wrong with it is a `FormatError`."""
+    arrow, parquet = extra("pyarrow", _WHAT), extra("pyarrow.parquet", _WHAT)
+    try:
+        with path.open("rb") as file, parquet.ParquetFile(file) as table:
+            # A few bytes may promise billions of equal rows; no two faces are equal.
+            if table.metadata.num_rows > path.stat().st_size:
+                raise FormatError(path, f"has {table.metadata.num_rows} rows, more than bytes")
+            yield table
+    except FormatError:
+        raise
+    except OSError as error:
+        raise FormatError(path, f"cannot be read ({error.strerror or _in_one_line(error)})") from error
+    except (arrow.ArrowException, ValueError) as error:
+        raise FormatError(path, f"is no Parquet table that can be read ({_in_one_line(error)})") from error
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _columns(path: Path, schema: Any) -> Columns:
+    try:
+        columns = Columns(tuple(schema.names))
+    except InputError as error:
+        raise FormatError(path, str(error)) from error
+    for field in schema:
+        wanted, found = column_type(field.name), _python_type(field.type)
+        numbers = wanted in (int, float) and found in (int, float)
+        fits = found is not None if wanted is None else found in (wanted, NoneType) or numbers
+        if not fits and field.name != FACE:
+            named = "true or false, numbers or text" if wanted is None else _SAID[wanted]
+            raise FormatError(path, f"column {brief(field.name)} holds {field.type}, not {named}")
+    return columns
+
+
+def _python_type(kind: Any) -> type | None:
+    """Of which type the values of an Arrow type are; None for one that no cell has."""
+    types = extra("pyarrow.types", _WHAT)
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    tests = {
+        bool: types.is_boolean,
+        int: types.is_integer,
+        float: types.is_floating,
+        str: types.is_string,
+        NoneType: types.is_null,
+    }
+    if types.is_large_string(kind):
+        return str
+    return next((python for python, test in tests.items() if test(kind)), None)
+
+
+def _cells(column: Any) -> list[Any]:
+    """The cells of a column; numbers of few bits as ordinary ones."""
+    arrow = extra("pyarrow", _WHAT)
+    return list((column.cast(arrow.float64()) if arrow.types.is_float16(column.type) else column).to_pylist())
+
+
+def _scheme_of(path: Path, metadata: Mapping[bytes, bytes]) -> Scheme | None:
+    if _SCHEME not in metadata:
+        return None
+    try:
+        return scheme_from_dict(json.loads(metadata[_SCHEME]))
+    except (ValueError, RecursionError) as error:  # a SchemeError is a ValueError, too
+        raise FormatError(path, f"holds a scheme that cannot be read ({_in_one_line(error)})") from error
