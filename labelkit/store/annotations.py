@@ -94,7 +94,8 @@ class AnnotationCalls(Part):
         """Store many annotations of the present scheme at once, all or none.
 
         As `annotate`, except that a face whose newest annotation is equal in value is left
-        alone, so that an import can be repeated.
+        alone, so that an import can be repeated, and so is one with a newer revision than its
+        ``base_revision``.
         """
         checked_text(author, "an author")
         checked_text(source, "a source")

@@ -29,13 +29,15 @@ def import_all(
     source: str,
     reason: str,
 ) -> ImportCounts:
-    """Add each annotation as the next revision of its face, unless it is what the face has."""
+    """Add each annotation as the next revision of its face, unless it is what the face has or
+    somebody was quicker."""
     scheme = scheme_at(connection)
     known = load_faces(connection, (one.face_id for one in new))
     values = _newest_values(connection, (face.id for face in known.values() if face.revision))
     revisions = {face.id: face.revision for face in known.values()}
     common = {"author": author, "time": tables.now(), "source": source}
     rows: list[dict[str, Any]] = []
+    overtaken = 0
     for one in new:
         check_fits(one.landmarks, scheme, known[one.face_id])
         row = {
@@ -47,13 +49,16 @@ def import_all(
         value = tuple(row[name] for name in _VALUE)
         if values.get(one.face_id) == value:
             continue
+        if one.base_revision not in (None, revisions[one.face_id]):
+            overtaken += 1
+            continue
         values[one.face_id] = value
         revisions[one.face_id] += 1
         rows.append({**row, **common, "revision": revisions[one.face_id]})
     moves = [(face_id, known[face_id].state) for face_id in dict.fromkeys(row["face_id"] for row in rows)]
     _write(connection, rows, revisions, moves)
     move(connection, moves, state, author, reason)
-    return ImportCounts(len(rows), len(new) - len(rows))
+    return ImportCounts(len(rows), len(new) - len(rows) - overtaken, overtaken)
 
 
 def _newest_values(connection: Connection, face_ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:

@@ -16,7 +16,7 @@ from labelkit.store.checks import checked_object, checked_text
 from labelkit.store.current import merged
 from labelkit.store.facerows import FACES, box_columns, box_list, load_face, load_faces, stored_face
 from labelkit.store.newfaces import insert_faces, insert_marks
-from labelkit.store.part import Part
+from labelkit.store.part import Part, chunks
 from labelkit.store.states import move
 from labelkit.store.tables import events, faces, images
 from labelkit.store.values import FINISHED, Attributes, EventKind, FaceState, NewFace, Order, StoredFace
@@ -66,7 +66,16 @@ class FaceCalls(Part):
 
     def faces_of_image(self, image_id: int) -> list[StoredFace]:
         """The faces of a photo, by their number."""
-        return self._faces(FACES.where(faces.c.image_id == image_id).order_by(faces.c.number))
+        return self.faces_of_images([image_id])[image_id]
+
+    def faces_of_images(self, image_ids: Iterable[int]) -> dict[int, list[StoredFace]]:
+        """The faces of many photos, by the photo's id; an entry for each that was asked for."""
+        found: dict[int, list[StoredFace]] = {image_id: [] for image_id in image_ids}
+        for some in chunks(found):
+            query = FACES.where(faces.c.image_id.in_(some)).order_by(faces.c.image_id, faces.c.number)
+            for face in self._faces(query):
+                found[face.image_id].append(face)
+        return found
 
     def count_by_state(self) -> dict[FaceState, int]:
         """How many faces are in each state; every state has an entry."""

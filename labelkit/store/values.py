@@ -151,18 +151,25 @@ class SchemeSwitch:
 
 @dataclass(frozen=True)
 class NewAnnotation:
-    """Landmarks to be stored as a new revision of the face ``face_id``, in bulk."""
+    """Landmarks to be stored as a new revision of the face ``face_id``, in bulk.
+
+    ``base_revision`` is the revision that whoever imports saw (0 for none): a face that somebody
+    has annotated since is left alone. None stores it in any case.
+    """
 
     face_id: int
     landmarks: Landmarks
+    base_revision: int | None = None
 
 
 @dataclass(frozen=True)
 class ImportCounts:
-    """How many annotations an import added, and how many were there already, equal in value."""
+    """How many annotations an import added, how many were there already, equal in value, and how
+    many were left out because the face has been annotated meanwhile."""
 
     added: int
     unchanged: int
+    overtaken: int = 0
 
 
 @dataclass(frozen=True)

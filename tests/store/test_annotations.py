@@ -194,3 +194,13 @@ def test_an_unknown_face_has_no_landmarks(store: Store) -> None:
     for call in (store.current, store.history):
         with pytest.raises(InputError, match="no face 3"):
             call(3)
+
+
+def test_an_import_leaves_alone_what_was_annotated_meanwhile(store: Store, make: Any) -> None:
+    slow, quick = make.faces(2)
+    store.annotate(quick, make.landmarks(2), "ann")
+    new = [NewAnnotation(face, make.landmarks(7), base_revision=0) for face in (slow, quick)]
+    assert store.import_annotations(new, "importer") == ImportCounts(1, 0, 1)
+    assert store.current(slow) == make.landmarks(7)
+    assert store.current(quick) == make.landmarks(2)
+    assert store.import_annotations(new, "importer") == ImportCounts(0, 1, 1)

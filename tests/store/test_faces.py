@@ -231,3 +231,16 @@ def test_attributes_that_are_no_json_change_nothing(store: Store, make: Any) -> 
         with pytest.raises(InputError, match="attributes"):
             store.set_attributes(face, bad, "me")  # type: ignore[arg-type]
     assert store.face(face).attributes == {}
+
+
+def test_faces_of_many_photos_come_by_photo(store: Store) -> None:
+    first, second, empty = store.add_images([NewImage(name) for name in ("a.jpg", "b.jpg", "c.jpg")])
+    ids = store.add_faces([NewFace(second, BOX), NewFace(first, BOX), NewFace(second, BOX)])
+    found = store.faces_of_images([second, empty, first])
+    assert list(found) == [second, empty, first]
+    assert {image: [face.id for face in faces] for image, faces in found.items()} == {
+        second: [ids[0], ids[2]],
+        empty: [],
+        first: [ids[1]],
+    }
+    assert found[second] == store.faces_of_image(second)
