@@ -14,7 +14,7 @@ import numpy as np
 from labelkit.dataset.parts import By, divide, shares_of
 from labelkit.dataset.reexpress import reexpress
 from labelkit.dataset.sample import Attribute, ReadReport, Sample
-from labelkit.dataset.table import Rows, point_names, to_frame
+from labelkit.dataset.table import Rows, point_names, scheme_said, to_frame
 from labelkit.errors import InputError
 from labelkit.images import ImageFile
 from labelkit.landmarks import State
@@ -150,14 +150,15 @@ class Dataset(Sequence[Sample]):
     ) -> Dataset:
         """The faces of a table such as `to_pandas` gives; only images, x and y are needed.
 
-        Without a scheme it is the built-in one that has points of these names. ``root`` is the
-        folder to which the photos' names are relative; photos are not looked for. Raises
-        `InputError`, naming the row from 0, for what is no face.
+        Without a scheme it is the built-in one that has points of these names; else the landmarks
+        are called as the column ``scheme`` says, or ``points<N>``. ``root`` is the folder to which
+        the photos' names are relative; photos are not looked for. Raises `InputError`, naming the
+        row from 0, for what is no face.
         """
         names = point_names(frame)
         kind = load_scheme(scheme) if scheme is not None else _scheme_with(names)
-        names = names if kind is None else kind.names
-        rows = Rows(frame, f"points{len(names)}" if kind is None else kind.name, names)
+        called = kind.name if kind is not None else scheme_said(frame) or f"points{len(names)}"
+        rows = Rows(frame, called, names if kind is None else kind.names)
         folder = Path(root) if root is not None else None
         samples = []
         for row in range(len(rows)):

@@ -1,16 +1,19 @@
-"""Faces as the rows of a table.
+"""Faces as the rows of a pandas table.
 
     image                  the photo's path relative to the root, "/" between folders
-    face                   the face's number within the photo, from 0
+    face                   the face's number within the photo, from 0; not read
     x0 y0 x1 y1            the box in image px; empty where there is none
-    box_kind box_source box_score
+    kind source score      what the box is: landmarks, detector or user; the scheme around whose
+                           points it is drawn, or the detector; the detector's confidence
+    scheme                 the name of the landmarks' scheme; empty for a face without any
     <name>_x <name>_y      a point of the scheme in image px, 0-based; empty where it is not there
     <name>_visibility      unknown, visible, occluded or self_occluded
     <name>_state           predicted, placed or confirmed
     ...                    attributes under their own names; empty where a face has none
 
-A face without landmarks has neither coordinates nor visibility nor state. Points of an unknown
-scheme are called by their number, from 0.
+The columns are those of our CSV and Parquet files (`labelkit.formats.tables`), except that these
+add the type to an attribute's heading (``pose:int``), which pandas knows of each value; such
+headings are understood, too. Points of an unknown scheme are called by their number, from 0.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelkit.dataset.sample import Attribute, Sample
-from labelkit.errors import InputError
+from labelkit.errors import BoxError, InputError
 from labelkit.geometry import Array, Box, BoxKind
 from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State, Visibility
@@ -34,9 +37,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: The columns before those of the points.
-COLUMNS = ("image", "face", "x0", "y0", "x1", "y1", "box_kind", "box_source", "box_score")
+COLUMNS = ("image", "face", "x0", "y0", "x1", "y1", "kind", "source", "score", "scheme")
 _SIDES = ("x0", "y0", "x1", "y1")
 _ENDS = ("_x", "_y", "_visibility", "_state")
+_TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 _KINDS = ("landmarks", "detector", "user")
 
 #: Codes of a word that is not there, and of one that nobody knows.
@@ -51,7 +55,9 @@ def to_frame(samples: Sequence[Sample], images: Sequence[str], names: Sequence[s
     import pandas as pd
 
     photos = {"image": _objects(list(images)), "face": np.array(_faces(images), np.int64)}
-    columns = photos | _boxes(samples) | _points(samples, names)
+    faces = [sample.landmarks for sample in samples]
+    schemes = {"scheme": _objects([None if face is None else face.scheme for face in faces])}
+    columns = photos | _boxes(samples) | schemes | _points(samples, names)
     return pd.DataFrame(columns | _attributes(samples, columns))
 
 
@@ -62,12 +68,24 @@ def point_names(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(name[:-2] for name in columns if name.endswith("_x") and f"{name[:-2]}_y" in there)
 
 
+def scheme_said(frame: pd.DataFrame) -> str:
+    """What a table calls the scheme of its landmarks; "" where it does not say.
+
+    Raises `InputError` where it says more than one.
+    """
+    said = list(dict.fromkeys(str(name) for name in _column(frame, "scheme") if not _is_empty(name)))
+    if len(said) > 1:
+        raise InputError(f"the table has faces of the schemes {' and '.join(map(repr, said[:2]))}")
+    return said[0] if said else ""
+
+
 class Rows:
     """The rows of a table as faces of a scheme.
 
     ``names`` says which points to take, in the order of the scheme called ``scheme``. Only the
-    columns ``image`` and those of the coordinates are needed: a box without a kind is a user's,
-    points without a state are confirmed. Raises `InputError` for a missing column.
+    columns ``image`` and those of the coordinates are needed: without those of a box it is the
+    tight one of the points, a box without a kind is one of kind ``landmarks``, points without a
+    state are confirmed. Raises `InputError` for a missing column.
     """
 
     def __init__(self, frame: pd.DataFrame, scheme: str, names: Sequence[str]) -> None:
@@ -76,14 +94,18 @@ class Rows:
         if missing := [column for column in needed if column not in there]:
             raise InputError(f"the table has no column {missing[0]!r}")
         self._scheme, self._names = scheme, tuple(names)
+        self._schemes = _column(frame, "scheme")
+        self._has_boxes = set(_SIDES) <= there
         self._images = frame["image"].tolist()
         self._xy = _floats(frame, needed[1:]).reshape(len(frame), len(names), 2)
         self._visibility = _codes(frame, [f"{name}_visibility" for name in names], Visibility)
         self._state = _codes(frame, [f"{name}_state" for name in names], State)
-        self._box = _floats(frame, [*_SIDES, "box_score"])
-        self._kind, self._source = (_column(frame, name) for name in ("box_kind", "box_source"))
+        self._box = _floats(frame, [*_SIDES, "score"])
+        self._kind, self._source = (_column(frame, name) for name in ("kind", "source"))
         taken = {*COLUMNS, *(f"{name}{end}" for name in (*names, *point_names(frame)) for end in _ENDS)}
-        self._attributes = {str(name): frame[name].tolist() for name in frame.columns if name not in taken}
+        self._attributes = {
+            str(name): frame[name].tolist() for name in frame.columns if str(name) not in taken
+        }
 
     def __len__(self) -> int:
         return len(self._images)
@@ -98,12 +120,14 @@ class Rows:
     def sample(self, row: int, image: ImageFile) -> Sample:
         """The face of a row; raises `InputError` saying what is wrong with it."""
         known = {name: values[row] for name, values in self._attributes.items()}
-        attributes = {name: _plain(value) for name, value in known.items() if not _is_empty(value)}
-        return Sample(image, self._box_of(row), self._landmarks(row), attributes)
+        attributes = dict(_attribute(name, value) for name, value in known.items() if not _is_empty(value))
+        landmarks = self._landmarks(row)
+        return Sample(image, self._box_of(row, landmarks), landmarks, attributes)
 
     def _landmarks(self, row: int) -> Landmarks | None:
         xy, visibility, state = self._xy[row], self._visibility[row], self._state[row]
-        if np.isnan(xy).all() and (visibility == _EMPTY).all() and (state == _EMPTY).all():
+        unsaid = (visibility == _EMPTY).all() and (state == _EMPTY).all() and _is_empty(self._schemes[row])
+        if not len(xy) or (np.isnan(xy).all() and unsaid):
             return None
         self._check(np.isinf(xy).any(axis=1), "has a coordinate that is no finite number")
         self._check(
@@ -117,15 +141,17 @@ class Rows:
         if wrong.any():
             raise InputError(f"point {self._names[int(np.flatnonzero(wrong)[0])]!r} {problem}")
 
-    def _box_of(self, row: int) -> Box | None:
+    def _box_of(self, row: int, landmarks: Landmarks | None) -> Box | None:
+        if not self._has_boxes:
+            return _tight(landmarks)
         x0, y0, x1, y1, score = self._box[row].tolist()
         if all(map(math.isnan, (x0, y0, x1, y1))):
             return None
-        kind = "user" if _is_empty(self._kind[row]) else self._kind[row]
+        kind = "landmarks" if _is_empty(self._kind[row]) else self._kind[row]
         if kind not in _KINDS:
-            raise InputError(f"box_kind is {kind!r}, none of {', '.join(_KINDS)}")
+            raise InputError(f"kind is {kind!r}, none of {', '.join(_KINDS)}")
         if math.isinf(score):
-            raise InputError("box_score is no finite number")
+            raise InputError("score is no finite number")
         source = None if _is_empty(self._source[row]) else str(self._source[row])
         return Box(x0, y0, x1, y1, cast(BoxKind, kind), source, None if math.isnan(score) else score)
 
@@ -153,9 +179,9 @@ def _boxes(samples: Sequence[Sample]) -> dict[str, Any]:
     scores = [math.nan if box is None or box.score is None else box.score for box in boxes]
     return {
         **dict(zip(_SIDES, sides.T, strict=True)),
-        "box_kind": _objects([box.kind if box else None for box in boxes]),
-        "box_source": _objects([box.source if box else None for box in boxes]),
-        "box_score": np.array(scores, np.float64),
+        "kind": _objects([box.kind if box else None for box in boxes]),
+        "source": _objects([box.source if box else None for box in boxes]),
+        "score": np.array(scores, np.float64),
     }
 
 
@@ -163,7 +189,7 @@ def _attributes(samples: Sequence[Sample], taken: Collection[str]) -> dict[str, 
     """The columns of the attributes; raises `InputError` for one that is called like another."""
     names = dict.fromkeys(str(name) for sample in samples for name in sample.attributes)
     for name in names:
-        if name in taken or name in COLUMNS or name.endswith(_ENDS):
+        if name in taken or name in COLUMNS or name.endswith(_ENDS) or name.rpartition(":")[2] in _TYPES:
             raise InputError(
                 f"attribute {name!r} is called like a column of the points or the box; rename it"
             )
@@ -234,8 +260,23 @@ def _is_empty(value: object) -> bool:
     return value is None or value is pd.NA or value != value  # NaN is the only value unlike itself
 
 
-def _plain(value: Any) -> Attribute:
+def _tight(landmarks: Landmarks | None) -> Box | None:
+    try:
+        return landmarks.box if landmarks is not None else None
+    except BoxError:
+        return None  # all points on one line, a single point or none
+
+
+def _attribute(heading: str, value: Any) -> tuple[str, Attribute]:
+    """The name and the value of an attribute; a type in the heading decides, since pandas makes
+    floats of whole numbers where a cell is empty."""
+    name, _, kind = heading.rpartition(":")
     plain = value.item() if isinstance(value, np.generic) else value
     if not isinstance(plain, bool | int | float | str):
         raise InputError(f"{plain!r} is no attribute: number, text, True or False")
-    return plain
+    if kind not in _TYPES or not name:
+        return heading, plain
+    whole = kind == "int" and isinstance(plain, float) and plain.is_integer()
+    if not (whole or type(plain) is _TYPES[kind] or (kind == "float" and type(plain) is int)):
+        raise InputError(f"attribute {name!r} is {plain!r}, not of type {kind}")
+    return name, cast(Attribute, _TYPES[kind](plain))
