@@ -11,7 +11,7 @@ the eyes (`new_points`):
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,17 +22,6 @@ from labelkit.scheme import Curve, Point, Scheme, pairs_from_index
 #: From the outer edge of the nostril, where the wing meets the cheek, to where the wing is widest:
 #: outwards and up.
 NOSE_WING = (0.042, -0.036)
-
-
-def mirror_106() -> list[int]:
-    """Index of every point's mirror image in the 106-point order."""
-    index = list(range(106))
-    for first, last in ((0, 32), (55, 65), (84, 90), (91, 95), (96, 100), (101, 103), (104, 105)):
-        index[first : last + 1] = range(last, first - 1, -1)
-    for first, last, other in ((33, 37, 46), (38, 41, 50), (66, 70, 79), (71, 73, 82), (74, 74, 83)):
-        for step in range(last - first + 1):
-            index[first + step], index[other - step] = other - step, first + step
-    return index
 
 
 def by_name(*schemes: Scheme) -> dict[str, Point]:
@@ -57,6 +46,12 @@ def new_points(wflw: Scheme) -> list[Point]:
         *both("eye_{side}_centre", np.array([(at["eye_right_outer"] + corner)[0], sum(lids)[1]]) / 2,
               "eye_{side}", "The middle of the {side} eye's opening, wherever the pupil looks."),
     ]  # fmt: skip
+
+
+def mirror_of(points: Sequence[Point]) -> tuple[tuple[int, int], ...]:
+    """Mirror pairs of points that lie exactly symmetric, each at a place of its own."""
+    index = {(point.x, point.y): i for i, point in enumerate(points)}
+    return pairs_from_index([index[-point.x, point.y] for point in points])
 
 
 def both(name: str, place: Array, group: str, definition: str) -> list[Point]:
@@ -98,7 +93,7 @@ def jd106(wflw: Scheme) -> Scheme:
             "shape: drawn on the plane of ibug68"
         ),
         points=tuple(points),
-        mirror=pairs_from_index(mirror_106()),
+        mirror=mirror_of(points),
         curves=curves,
         normalizers={"inter_ocular": ((66,), (79,)), "inter_pupil": ((104,), (105,))},
     )

@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from author_jd106 import both, by_name, jd106
+from author_jd106 import both, by_name, jd106, mirror_of
 from author_jd106 import new_points as points_beside_nose_and_in_eyes
 
-from labelkit.scheme import Curve, Point, Scheme, load_scheme, pairs_from_index
+from labelkit.scheme import Curve, Point, Scheme, load_scheme
 
 #: 0-7 brows, 8-17 eyes with the pupils, 18-21 nose, 22-27 mouth, 28 chin.
 COFW = (
@@ -73,13 +73,6 @@ def drawn(names: Sequence[str], points: Points, definitions: Mapping[str, str]) 
     )
 
 
-def mirror_of(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Mirror pairs by name: "right" and "left" change places."""
-    swap = {"right": "left", "left": "right"}
-    twins = ["_".join(swap.get(word, word) for word in name.split("_")) for name in names]
-    return pairs_from_index([names.index(twin) for twin in twins])
-
-
 def of_both_sides(definitions: Mapping[str, str]) -> dict[str, str]:
     """Names and definitions with "{side}" in them, for either side."""
     return {
@@ -98,6 +91,7 @@ def cofw29(points: Points) -> Scheme:
             "nose_bridge_3": "The tip of the nose.",
         }
     )
+    chosen = drawn(COFW, points, definitions)
     return Scheme(
         name="cofw29",
         title="COFW 29",
@@ -109,8 +103,8 @@ def cofw29(points: Points) -> Scheme:
             "Burgos-Artizzu et al., Robust Face Landmark Estimation under Occlusion, ICCV 2013; "
             "shape: drawn on the plane of ibug68"
         ),
-        points=drawn(COFW, points, definitions),
-        mirror=mirror_of(COFW),
+        points=chosen,
+        mirror=mirror_of(chosen),
         curves=(
             Curve("brow_right", (0, 4, 2, 5), closed=True),
             Curve("brow_left", (1, 6, 3, 7), closed=True),
@@ -132,6 +126,7 @@ def aflw19(points: Points) -> Scheme:
             "nose_bridge_3": "The tip of the nose.",
         }
     )
+    chosen = drawn(AFLW, points, definitions)
     return Scheme(
         name="aflw19",
         title="AFLW 19",
@@ -143,8 +138,8 @@ def aflw19(points: Points) -> Scheme:
             "Köstinger et al., Annotated Facial Landmarks in the Wild, 2011; Zhu et al., Unconstrained Face "
             "Alignment via Cascaded Compositional Learning, CVPR 2016; shape: drawn on the plane of ibug68"
         ),
-        points=drawn(AFLW, points, definitions),
-        mirror=mirror_of(AFLW),
+        points=chosen,
+        mirror=mirror_of(chosen),
         curves=(
             Curve("brow_right", (0, 1, 2)),
             Curve("brow_left", (3, 4, 5)),
@@ -165,6 +160,7 @@ def celeba5(points: Points) -> Scheme:
         "eye_right_centre": "The middle of the right eye (CelebA's lefteye).",
         "eye_left_centre": "The middle of the left eye (CelebA's righteye).",
     }
+    chosen = drawn(CELEBA, points, definitions)
     return Scheme(
         name="celeba5",
         title="CelebA 5",
@@ -176,8 +172,8 @@ def celeba5(points: Points) -> Scheme:
             "Liu et al., Deep Learning Face Attributes in the Wild, ICCV 2015; "
             "shape: drawn on the plane of ibug68"
         ),
-        points=drawn(CELEBA, points, definitions),
-        mirror=mirror_of(CELEBA),
+        points=chosen,
+        mirror=mirror_of(chosen),
         curves=(Curve("eyes", (0, 1)), Curve("mouth", (3, 4))),
         normalizers={"inter_pupil": ((0,), (1,))},
     )
