@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ import numpy as np
 from labelkit.geometry import Box
 from labelkit.landmarks import Landmarks
 from labelkit.scheme import Point, Scheme
+from labelkit.scheme.change import SchemeChange
 from labelkit.store import FaceState, NewAnnotation, NewFace, NewImage, Store
 
 #: How many faces one transaction adds, and how many revisions a long history has.
@@ -114,6 +116,21 @@ def export(path: Path) -> float:
     return time.perf_counter() - start
 
 
+def change_scheme(path: Path) -> dict[str, float]:
+    """Seconds to add a point while every finished face is complete, and to take it back."""
+    with Store.open(path) as store:
+        old = store.scheme()
+        new = replace(old, points=(*old.points, Point("new", 0.5, 0.5)))
+        start = time.perf_counter()
+        store.change_scheme(SchemeChange(old, new, (*range(len(old)), -1)), "benchmark")
+        changed = time.perf_counter()
+        store.undo_scheme_change("benchmark")
+        return {
+            "add_point_s": round(changed - start, 2),
+            "undo_s": round(time.perf_counter() - changed, 2),
+        }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--photos", type=int, default=100_000)
@@ -132,6 +149,7 @@ def main() -> None:
             "size_mb": round(path.stat().st_size / 1e6, 1),
             "calls": measure(path, deep, options.repeat),
             "read_all_done_s": round(export(path), 2),
+            **change_scheme(path),
         }
     print(json.dumps(result, indent=1))
 

@@ -45,3 +45,10 @@ def test_an_image_error_names_the_file() -> None:
     error = errors.ImageError("a b.jpg", "is truncated")
     assert str(error) == "a b.jpg: is truncated"
     assert (error.path, error.problem) == (Path("a b.jpg"), "is truncated")
+
+
+def test_a_store_error_names_the_database_and_is_not_about_input() -> None:
+    error = errors.StoreError("work/labelkit.db", "is damaged")
+    assert str(error) == "work/labelkit.db: is damaged"
+    assert (error.path, error.problem) == (Path("work/labelkit.db"), "is damaged")
+    assert not isinstance(error, ValueError)

@@ -157,3 +157,11 @@ def test_annotations_are_equal_by_value() -> None:
     assert annotation(1) == annotation(1)
     assert annotation(1) != annotation(2)
     assert annotation(1).revision == 1
+
+
+def test_an_annotation_has_crossed_another_that_its_author_did_not_see() -> None:
+    one = Annotation(Face("a.jpg"), Landmarks(LOPSIDED, [[0, 0]]), "ann", datetime(2024, 5, 1, tzinfo=UTC), 3)
+    assert not one.crossed
+    assert not dataclasses.replace(one, base_revision=2).crossed
+    assert dataclasses.replace(one, base_revision=1).crossed
+    assert dataclasses.replace(one, base_revision=0).crossed

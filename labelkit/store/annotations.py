@@ -217,10 +217,10 @@ def _insert(
 
 def _settle(connection: Connection, face: StoredFace, annotation: Annotation, state: FaceState) -> None:
     """Move the face to its new state, and note when two people's work has crossed."""
-    reason = ""
+    move(connection, [(face.id, face.state)], state, annotation.author)
+    # Landmarks of an older scheme may finish a face that lacks points by now.
     if state in FINISHED and (merged(connection, [face.id])[face.id].state == State.PREDICTED).any():
-        state, reason = FaceState.PREDICTED, NEW_POINTS
-    move(connection, [(face.id, face.state)], state, annotation.author, reason)
+        move(connection, [(face.id, state)], FaceState.PREDICTED, annotation.author, NEW_POINTS)
     if annotation.crossed:
         entry = {
             "face_id": face.id,

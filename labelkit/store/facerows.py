@@ -59,20 +59,17 @@ def load_faces(connection: Connection, face_ids: Iterable[int]) -> dict[int, Sto
 
 def box_columns(box: Box | None) -> dict[str, Any]:
     """The columns of ``faces`` that hold a box, all NULL for None."""
-    return {
-        "x0": box and box.x0,
-        "y0": box and box.y0,
-        "x1": box and box.x1,
-        "y1": box and box.y1,
-        "box_kind": box and box.kind,
-        "box_source": box and box.source,
-        "box_score": box and box.score,
-    }
+    # Detectors give their own kinds of float, which SQLite does not know.
+    corners = (None,) * 4 if box is None else tuple(float(value) for value in box.xyxy)
+    score = None if box is None or box.score is None else float(box.score)
+    kind, source = (None, None) if box is None else (box.kind, box.source)
+    names = ("x0", "y0", "x1", "y1", "box_kind", "box_source", "box_score")
+    return dict(zip(names, (*corners, kind, source, score), strict=True))
 
 
 def box_list(box: Box | None) -> list[Any] | None:
     """A box for the history: its corners, kind, source and score."""
-    return None if box is None else [*box.xyxy, box.kind, box.source, box.score]
+    return None if box is None else list(box_columns(box).values())
 
 
 def _box(row: Row[Any]) -> Box | None:

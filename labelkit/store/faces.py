@@ -177,7 +177,7 @@ def to_rank(score: float | None) -> float:
         return math.inf
     if not math.isfinite(score):
         raise InputError(f"a score is a number or None, not {score}")
-    return -score
+    return -float(score)
 
 
 def _objection(connection: Connection, face: StoredFace, state: FaceState) -> str | None:

@@ -156,7 +156,7 @@ _FIRST = Migration(
             point_uid INTEGER
         )""",
         "CREATE INDEX events_face ON events (face_id)",
-        "CREATE INDEX events_comment ON events (id) WHERE kind = 'comment'",
+        "CREATE INDEX events_kind ON events (kind)",
         """CREATE TABLE jobs (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             kind TEXT NOT NULL,

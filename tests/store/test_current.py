@@ -137,4 +137,4 @@ def _undoable(store: Store) -> bool:
 
 
 TestChanges = Changes.TestCase
-TestChanges.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+TestChanges.settings = settings(max_examples=12, stateful_step_count=10, deadline=None)

@@ -156,6 +156,8 @@ def test_an_annotation_of_an_older_scheme_lands_on_its_own_points(store: Store, 
     store.annotate(grown, old, "me", scheme_revision=1)
     assert (store.face(grown).state, store.face(grown).reason) == (FaceState.PREDICTED, NEW_POINTS)
     assert [one.landmarks for one in store.history(grown)] == [old]
+    assert store.undo_scheme_change("me").finished == 2
+    assert [store.face(face).state for face in (reordered, grown)] == [FaceState.DONE] * 2
 
 
 def test_a_prediction_of_an_older_scheme_lands_on_its_own_points(store: Store, make: Any) -> None:

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from labelkit.errors import StoreError
 from labelkit.scheme import Scheme
-from labelkit.store import FaceState, NewFace, NewImage, Store, database
+from labelkit.store import NewImage, Store
 
 
 def files(folder: Path) -> list[str]:
@@ -75,117 +72,3 @@ def test_a_database_of_another_program_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is no labelkit database"):
         Store.open(path)
     assert path.read_bytes() == before
-
-
-def test_a_damaged_database_is_named_in_one_line(tmp_path: Path, scheme: Scheme) -> None:
-    path = tmp_path / "labelkit.db"
-    with Store.create(path, scheme) as store:
-        store.add_images([NewImage(f"{i}.jpg") for i in range(500)])
-    content = bytearray(path.read_bytes())
-    content[8192:] = b"\xaa" * (len(content) - 8192)
-    path.write_bytes(content)
-    with pytest.raises(StoreError, match=r"labelkit\.db: is damaged") as caught, Store.open(path) as store:
-        store.count_images()
-    assert "\n" not in str(caught.value)
-
-
-def test_a_full_disk_leaves_the_old_state_whole(store: Store, make: Any) -> None:
-    (face,) = make.faces()
-    store.annotate(face, make.landmarks(1), "me")
-    with store._database.read() as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 4}")
-    with pytest.raises(StoreError, match="the disk is full; nothing has been changed"):
-        store.add_images([NewImage(f"{i:0200}.jpg") for i in range(1000)])
-    with pytest.raises(StoreError, match="the disk is full"):
-        for value in range(1000):
-            store.annotate(face, make.landmarks(value), "me", base_revision=value + 1)
-    assert store.count_images().total == 1
-    history = store.history(face)
-    assert [one.revision for one in history] == list(range(1, len(history) + 1))
-    assert store.face(face).revision == len(history)
-    assert store.current(face) == history[-1].landmarks
-    with store._database.read() as connection:
-        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
-        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
-    assert store.annotate(face, make.landmarks(9), "me").revision == len(history) + 1
-
-
-def test_a_locked_database_says_so(store: Store, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    (face,) = make.faces()
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
-    other = sqlite3.connect(store.path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with Store.open(store.path) as impatient:
-        with pytest.raises(StoreError, match="another program has kept it locked"):
-            impatient.annotate(face, make.landmarks(), "me")
-        assert impatient.face(face).revision == 0
-        other.execute("ROLLBACK")
-        assert impatient.annotate(face, make.landmarks(), "me").revision == 1
-    other.close()
-
-
-def test_a_read_only_database_is_refused_in_one_line(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.close()
-    real = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and real(path, mode))
-    with pytest.raises(StoreError, match=r"labelkit\.db: cannot be written \(it is read-only\)"):
-        Store.open(store.path)
-
-
-def test_a_database_that_becomes_read_only_says_so(
-    store: Store, make: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (face,) = make.faces()
-    monkeypatch.setattr(database, "_PRAGMAS", (*database._PRAGMAS, "PRAGMA query_only = ON"))
-    with Store.open(store.path) as store:
-        with pytest.raises(StoreError, match="read-only"):
-            store.annotate(face, make.landmarks(), "me")
-        assert store.face(face).state == FaceState.TODO
-
-
-def test_a_wal_left_behind_is_read(store: Store, make: Any, tmp_path: Path) -> None:
-    """What a killed process leaves: the file and the log beside it, of which nothing was folded in."""
-    (face,) = make.faces()
-    saved = store.annotate(face, make.landmarks(), "me")
-    crashed = tmp_path / "crashed"
-    crashed.mkdir()
-    for path in (store.path, store.path.with_name("labelkit.db-wal")):
-        (crashed / path.name).write_bytes(path.read_bytes())
-    assert (crashed / "labelkit.db-wal").stat().st_size > 0
-    with Store.open(crashed / "labelkit.db") as again:
-        assert again.history(face) == [saved]
-    assert files(crashed) == ["labelkit.db"]
-
-
-def test_a_torn_end_of_the_wal_is_left_out(store: Store, make: Any, tmp_path: Path) -> None:
-    (face,) = make.faces()
-    saved = store.annotate(face, make.landmarks(), "me")
-    crashed = tmp_path / "crashed"
-    crashed.mkdir()
-    wal = store.path.with_name("labelkit.db-wal")
-    whole = wal.stat().st_size
-    store.annotate(face, make.landmarks(2), "me")
-    (crashed / "labelkit.db").write_bytes(store.path.read_bytes())
-    (crashed / "labelkit.db-wal").write_bytes(wal.read_bytes()[: whole + 2000])
-    with Store.open(crashed / "labelkit.db") as again:
-        assert again.history(face) == [saved]
-
-
-def test_many_threads_share_a_store(store: Store) -> None:
-    def work(number: int) -> int:
-        (image,) = store.add_images([NewImage(f"{number}.jpg")])
-        (face,) = store.add_faces([NewFace(image)])
-        store.set_note(face, f"note {number}", "me")
-        return face
-
-    with ThreadPoolExecutor(8) as pool:
-        faces = list(pool.map(work, range(24)))
-    assert [face.note for face in store.faces(faces)] == [f"note {i}" for i in range(24)]
-
-
-def test_durable_settings_are_in_force(store: Store) -> None:
-    with store._database.write() as connection:
-        read = lambda name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()  # noqa: E731
-        assert (read("journal_mode"), read("synchronous"), read("foreign_keys")) == ("wal", 2, 1)
-        assert (read("busy_timeout"), read("recursive_triggers")) == (30_000, 1)
