@@ -18,8 +18,8 @@ from labelkit.geometry import Array
 _PIECES = 16
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
 
-#: Halvings after which a place on a piece is known as well as float64 can say.
-_HALVINGS = 50
+#: Halvings after which a piece is so short that it may be taken as straight.
+_HALVINGS = 16
 
 
 def along(control: ArrayLike, count: int, *, smooth: bool = True, closed: bool = False) -> Array:
@@ -66,12 +66,15 @@ class Arc:
         piece = np.clip(np.searchsorted(self._ends, wanted, side="right") - 1, 0, len(self._ends) - 2)
         segment, start = np.divmod(piece, _PIECES)
         begin = start / _PIECES
+        rest = wanted - self._ends[piece]
         low, high = begin, begin + 1 / _PIECES
         for _ in range(_HALVINGS):  # length grows with the parameter, so halving always finds it
             middle = (low + high) / 2
-            short = self._ends[piece] + self._length(segment, begin, middle) < wanted
+            short = self._length(segment, begin, middle) < rest
             low, high = np.where(short, middle, low), np.where(short, high, middle)
-        return self._place(segment, (low + high) / 2)
+        before, after = (self._length(segment, begin, u) for u in (low, high))
+        part = (rest - before) / np.maximum(after - before, np.finfo(float).tiny)
+        return self._place(segment, low + np.clip(part, 0, 1) * (high - low))
 
     def _place(self, segment: NDArray[np.intp], u: Array) -> Array:
         a, b, c, d = np.moveaxis(self._cubics[segment], -2, 0)
