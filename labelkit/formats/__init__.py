@@ -13,7 +13,7 @@ from pathlib import Path
 
 from labelkit.dataset import Dataset
 from labelkit.errors import InputError
-from labelkit.formats import aflw, coco, cofw, csvfile, lapa, merl, parquet, pts, wflw
+from labelkit.formats import aflw, coco, cofw, csvfile, dlib, lapa, merl, parquet, pts, wflw
 from labelkit.formats.writing import WriteReport
 from labelkit.scheme import Scheme
 
@@ -26,7 +26,8 @@ class Format:
 
     ``read(path, *, scheme, images, strict)`` gives a `Dataset`, ``write(dataset, path, *, images)``
     a `WriteReport`; ``looks_like(path)`` says whether a file or folder could be of this format, by
-    its name and what it begins with; ``folder`` whether it is written as a folder of files.
+    its name and what it begins with; ``folder`` whether it is written as a folder of files;
+    ``subsets`` which parts of a published data set ``read`` takes as its argument ``subset``.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Format:
     looks_like: Callable[[Path], bool]
     also: tuple[str, ...] = ()
     folder: bool = False
+    subsets: tuple[str, ...] = ()
 
 
 #: By the name that commands and scripts use. Of several formats that a file could be of, the first
@@ -60,6 +62,7 @@ FORMATS = {
             pts.looks_like,
             also=("300-w", "pts", "ibug"),
             folder=True,
+            subsets=tuple(pts.SUBSETS),
         ),
         Format(
             "parquet",
@@ -70,6 +73,7 @@ FORMATS = {
         ),
         Format("csv", "our own table as CSV, without loss", csvfile.read, csvfile.write, csvfile.looks_like),
         Format("coco", "COCO keypoints, one JSON file", coco.read, coco.write, coco.looks_like),
+        Format("dlib", "dlib's imglab XML", dlib.read, dlib.write, dlib.looks_like, also=("imglab",)),
         Format("cofw", "COFW .mat, faces and photos in one file", cofw.read, cofw.write, cofw.looks_like),
         Format("aflw", "AFLW-19 .mat", aflw.read, aflw.write, aflw.looks_like, also=("aflw19",)),
         Format(
@@ -81,7 +85,14 @@ FORMATS = {
             also=("jd106", "jd-106"),
             folder=True,
         ),
-        Format("wflw", "WFLW list, one face a line", wflw.read, wflw.write, wflw.looks_like),
+        Format(
+            "wflw",
+            "WFLW list, one face a line",
+            wflw.read,
+            wflw.write,
+            wflw.looks_like,
+            subsets=(*wflw.SPLITS, *wflw.SUBSETS),
+        ),
     )
 }
 
@@ -92,17 +103,23 @@ def read(
     scheme: str | Path | Scheme | None = None,
     strict: bool = False,
     images: str | Path | None = None,
+    subset: str | None = None,
 ) -> Dataset:
     """The faces in an annotation file or folder; photos are looked for, not opened.
 
     ``format`` is told by the file where it is None, and the scheme by the number of points.
     ``images`` is the folder to which the photos' names are relative, by default that of the
-    annotations. What cannot be read is left out and named in the data set's ``report``, or,
-    with ``strict``, raises `FormatError` at once. Raises `InputError` where the format is unknown,
+    annotations. ``subset`` is a part of a published data set, as "challenge" of 300-W or "largepose"
+    of WFLW. What cannot be read is left out and named in the data set's ``report``, or,
+    with ``strict``, raises `FormatError` at once. Raises `InputError` where the format is unknown or has
+    not this subset,
     `FormatError` where the file as a whole is not of that format.
     """
     chosen = find_format(format) if format is not None else guess_format(path)
-    return chosen.read(path, scheme=scheme, images=images, strict=strict)
+    if subset is not None and not chosen.subsets:
+        raise InputError(f"the format {chosen.name} has no subsets")
+    part = {"subset": subset} if subset is not None else {}
+    return chosen.read(path, scheme=scheme, images=images, strict=strict, **part)
 
 
 def write(
