@@ -31,6 +31,7 @@ from labelkit.formats.reading import (
     FacesRead,
     choose_scheme,
     image_root,
+    leads_out,
     locate_image,
     scheme_name,
     tight,
@@ -95,24 +96,32 @@ def read(
     scheme: str | Path | Scheme | None = None,
     images: str | Path | None = None,
     strict: bool = False,
+    folders: Sequence[str] = (".",),
 ) -> Dataset:
-    """The faces of a folder and the folders in it, sorted by path, or of a single file.
+    """The faces of a folder and the folders in it, sorted by path, of a single file, or of a list.
 
-    Raises `FormatError` where there is no such file, and with ``strict`` for the first bad one.
+    A list is a .txt file (`read_list`). Of a folder only what lies in ``folders`` below it is read.
+    Raises `FormatError` where there is no such file or folder, and with ``strict`` for the first
+    bad file.
     """
     path = Path(path)
-    alone = not path.is_dir()
-    folder, files = (path.parent, [path]) if alone else (path, kind.walk(path))
-    if not files:
-        raise FormatError(path, f"holds no {kind.suffix} file")
+    is_list = path.suffix.lower() == ".txt" != kind.suffix and path.is_file()
+    alone = not path.is_dir() and not is_list
+    folder = path if path.is_dir() else path.parent
     faces = FacesRead(strict or alone)
+    if path.is_dir():
+        files = [file for part in folders for file in kind.walk(path / part)]
+    else:
+        files = read_list(path, kind.suffix, faces) if is_list else [path]
+    if not files:
+        raise FormatError(path, f"{'names' if is_list else 'holds'} no {kind.suffix} file")
     shapes = _shapes(kind, files, faces)
     chosen, count = _scheme_of(kind, scheme, shapes)
     photos = _Photos(kind, folder, images, faces)
     for file, points in shapes.items():
         with faces.entry(file):
             faces.append(_face(photos.of(file), points, scheme_name(chosen, count), count))
-    for file in [] if alone else photos.without(files):
+    for file in photos.without(files) if path.is_dir() and folders == (".",) else []:
         faces.leave_out(FormatError(file, f"is missing, but {LIST} names it"))
     return faces.dataset(chosen, photos.root)
 
@@ -143,6 +152,44 @@ def write(
     atomic.write_files(path, texts, remove=[name for name in old if name.casefold() not in new])
     losses = [*kind.losses(faces), *_losses(faces, unclear)]
     return WriteReport(len(faces), tuple(path / name for name in names), root, tuple(losses))
+
+
+def read_list(path: Path, suffix: str, faces: FacesRead) -> list[Path]:
+    """The files that a list names: one path a line, relative to the folder of the list.
+
+    A line names a file with this suffix, or a photo, for the files of all its faces. Blank lines
+    and those that begin with "#" say nothing. ``faces`` is told of lines that name no such file, or
+    one outside of the folder.
+    """
+    found: dict[Path, None] = {}
+    for number, line in enumerate(read_lines(path), 1):
+        name = line.strip()
+        if name and not name.startswith("#"):
+            with faces.entry(path, number):
+                found |= dict.fromkeys(files_of(path.parent, name, suffix))
+    return list(found)
+
+
+def files_of(folder: Path, name: str, suffix: str) -> list[Path]:
+    """The files that a line of a list names; raises `InputError` where there are none."""
+    place = Path(os.path.normpath(folder / name))
+    if leads_out(os.path.relpath(place, folder)):
+        raise InputError(f"{brief(name)} lies outside of the folder {folder}")
+    try:
+        there = [place] if place.suffix.lower() == suffix else _files_of_photo(place, suffix)
+        there = [file for file in there if file.is_file()]
+    except (OSError, ValueError):  # too long a name, for one
+        there = []
+    if not there:
+        raise InputError(f"{brief(name)} has no {suffix} file in the folder {folder}")
+    return there
+
+
+def _files_of_photo(photo: Path, suffix: str) -> list[Path]:
+    of_several = re.compile(re.escape(photo.stem) + "_[0-9]+" + re.escape(suffix))
+    beside = sorted(photo.parent.glob(f"*{suffix}"))
+    several = [file for file in beside if of_several.fullmatch(file.name)]
+    return [photo.with_suffix(suffix), photo.with_name(photo.name + suffix), *several]
 
 
 def _scheme_of(

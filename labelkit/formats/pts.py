@@ -13,6 +13,13 @@ on reading and added on writing. Files without the header, the points alone, are
 It cannot hold a missing point, a box, attributes, which points are visible or confirmed, or the
 names of the scheme and of the photo.
 
+What is read
+------------
+A folder with the folders in it, a single file, or a list: a .txt file that names photos or .pts
+files, one a line, relative to its own folder (`labelkit.formats.facefiles.read_list`). Of the usual
+folders of 300-W (afw, helen/trainset, helen/testset, lfpw/trainset, lfpw/testset, ibug) `SUBSETS`
+says which make up the usual parts.
+
 Which photo
 -----------
 `labelkit.formats.facefiles` says which photo a file belongs to, and how files are named that
@@ -22,19 +29,31 @@ Which photo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from labelkit.dataset import Dataset
-from labelkit.errors import FormatError
+from labelkit.errors import FormatError, InputError
 from labelkit.formats import facefiles
 from labelkit.formats.facefiles import FaceFiles
-from labelkit.formats.plaintext import brief, is_number, read_lines, write_number
+from labelkit.formats.plaintext import brief, first_lines, is_number, read_lines, write_number
 from labelkit.formats.writing import FaceToWrite, WriteReport, lost_knowledge
 from labelkit.geometry import Array
 from labelkit.landmarks import Landmarks
 from labelkit.scheme import Scheme
+
+#: The folders of the usual parts of 300-W: what papers train on, and what they test on.
+SUBSETS = {
+    "train": ("afw", "helen/trainset", "lfpw/trainset"),
+    "common": ("helen/testset", "lfpw/testset"),
+    "challenge": ("ibug",),
+    "full": ("helen/testset", "lfpw/testset", "ibug"),
+}
+
+#: How many lines of a list are looked at to tell the format.
+_FIRST = 3
 
 
 def read(
@@ -43,15 +62,18 @@ def read(
     scheme: str | Path | Scheme | None = None,
     images: str | Path | None = None,
     strict: bool = False,
+    subset: str | None = None,
 ) -> Dataset:
-    """The faces of a folder and the folders in it, sorted by path, or of a single file.
+    """The faces of a folder and the folders in it, sorted by path, of a single file or of a list.
 
     ``images`` is the image root, by default the folder itself; photos are looked for, not opened.
-    Without a scheme the most frequent number of points decides. Raises `FormatError` where there
-    is no such file, and with ``strict`` for the first bad one; otherwise the data set's report
-    names the bad ones. A box is the tight one of the points.
+    Without a scheme the most frequent number of points decides. ``subset`` is one of `SUBSETS`,
+    whose folders lie in the folder. Raises `FormatError` where there is no such file, and with
+    ``strict`` for the first bad one; otherwise the data set's report names the bad ones. A box is
+    the tight one of the points.
     """
-    return facefiles.read(_FILES, path, scheme=scheme, images=images, strict=strict)
+    folders = _folders_of(Path(path), subset) if subset is not None else (".",)
+    return facefiles.read(_FILES, path, scheme=scheme, images=images, strict=strict, folders=folders)
 
 
 def write(dataset: Dataset, path: str | Path, *, images: str | Path | None = None) -> WriteReport:
@@ -65,8 +87,32 @@ def write(dataset: Dataset, path: str | Path, *, images: str | Path | None = Non
 
 
 def looks_like(path: Path) -> bool:
-    """Whether this is a .pts file, or a folder that holds some in it or the folders in it."""
-    return bool(_FILES.walk(path)) if path.is_dir() else path.suffix.lower() == ".pts"
+    """Whether this is a .pts file, a folder that holds some in it or the folders in it, or a list
+    of which the first lines name some."""
+    if path.is_dir():
+        return bool(_FILES.walk(path))
+    return path.suffix.lower() == ".pts" or (path.suffix.lower() == ".txt" and _is_list(path))
+
+
+def _is_list(path: Path) -> bool:
+    names = [name for line in first_lines(path) if not (name := line.strip()).startswith("#")]
+    return any(map(partial(_is_entry, path.parent), names[:_FIRST]))
+
+
+def _is_entry(folder: Path, line: str) -> bool:
+    try:
+        return bool(facefiles.files_of(folder, line, _FILES.suffix))
+    except InputError:
+        return False
+
+
+def _folders_of(path: Path, subset: str) -> tuple[str, ...]:
+    if subset not in SUBSETS:
+        raise InputError(f"300-W has no subset {subset!r}; it has {', '.join(SUBSETS)}")
+    for folder in SUBSETS[subset]:
+        if not (path / folder).is_dir():
+            raise FormatError(path, f"has no folder {folder}, which belongs to the subset {subset!r}")
+    return SUBSETS[subset]
 
 
 def numbers(path: Path) -> Array:

@@ -8,7 +8,8 @@ A line holds, separated by blanks,
     the photo's path             the rest of the line: it may hold blanks
 
 or, in the short form, the coordinates and the path alone. Pixels are **0-based**, x before y. The
-path is relative to an image root: by default the folder in which the list lies.
+path is relative to an image root: by default the folder in which the list lies, for lists of the
+release the folder ``WFLW_images`` where that stands as it does there.
 
 It cannot hold a missing point, which points are visible or confirmed, where a rectangle comes
 from, further attributes, or the name of the scheme.
@@ -27,11 +28,19 @@ first, then short form, and of both the one whose photo is there.
 annotator's, looser than the points or tighter. One that is tight around the line's points, as
 `write` makes it where no other box is known, is read as kind ``landmarks`` again, and so is a
 missing one. A second line with the same photo and the same points is left out.
+
+*The release* has two lists in full form, ``list_98pt_rect_attr_train.txt`` and ``..._test.txt``,
+and in short form one for every `SUBSETS` of the test faces, ``list_98pt_test_largepose.txt`` and so
+on. Of a folder with the release, or of its folder ``WFLW_annotations``, the two lists are read. The
+names of lists give faces the attributes ``split``, "train" or "test", and ``subset``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
@@ -67,6 +76,23 @@ from labelkit.scheme import Scheme
 #: In the order of the line.
 ATTRIBUTES = ("pose", "expression", "illumination", "make_up", "occlusion", "blur")
 
+#: The subsets of the test faces, and the attribute that makes a face one of them.
+SUBSETS = {
+    "largepose": "pose",
+    "expression": "expression",
+    "illumination": "illumination",
+    "makeup": "make_up",
+    "occlusion": "occlusion",
+    "blur": "blur",
+}
+SPLITS = ("train", "test")
+
+#: What the release calls its lists, where they stand in it, and the folder of its photos.
+_OF_RELEASE = re.compile(r"list_\d+pt_(?:rect_attr_)?(train|test)(?:_([a-z]+))?\.txt")
+_WHOLE = "list_98pt_rect_attr_{}.txt"
+_PLACES = ("", "list_98pt_rect_attr_train_test", "WFLW_annotations/list_98pt_rect_attr_train_test")
+_PHOTOS = "WFLW_images"
+
 #: How many lines are asked how many points they have, where no scheme is given.
 _VOTERS = 500
 
@@ -77,24 +103,65 @@ def read(
     scheme: str | Path | Scheme | None = None,
     images: str | Path | None = None,
     strict: bool = False,
+    subset: str | None = None,
 ) -> Dataset:
-    """The faces of a list; their photos are looked for, not opened.
+    """The faces of a list, or of the two lists of the release; photos are looked for, not opened.
 
-    ``images`` is the image root. Raises `FormatError` for a file that is no such list, and with
-    ``strict`` for the first bad line; otherwise the data set's report names the bad lines.
+    ``images`` is the image root; ``subset`` one of `SPLITS`, or of `SUBSETS` of the test faces.
+    Raises `FormatError` for a file that is no such list, and with ``strict`` for the first bad
+    line; otherwise the data set's report names the bad lines.
     """
     path = Path(path)
+    if subset is not None and subset not in (*SPLITS, *SUBSETS):
+        raise InputError(f"WFLW has no subset {subset!r}; it has {', '.join((*SPLITS, *SUBSETS))}")
+    lists = _lists(path, subset) if path.is_dir() else [path]
+    if subset in SPLITS and not all(_OF_RELEASE.fullmatch(file.name) for file in lists):
+        raise FormatError(
+            path, f"does not say which of its faces are for {subset}: it is no list of the release"
+        )
+    data = Dataset.concat([_read(file, scheme, images, strict) for file in lists])
+    return data if subset is None else data.filter(partial(_belongs, subset))
+
+
+def _belongs(subset: str, face: Sample) -> bool:
+    if subset in SPLITS:
+        return face.attributes["split"] == subset
+    return face.attributes.get(SUBSETS[subset]) == 1 or face.attributes.get("subset") == subset
+
+
+def _lists(folder: Path, subset: str | None) -> list[Path]:
+    """The lists of the release that hold a subset."""
+    splits = SPLITS if subset is None else ("train",) if subset == "train" else ("test",)
+    names = [_WHOLE.format(split) for split in splits]
+    for place in _PLACES:
+        lists = [folder / place / name for name in names if (folder / place / name).is_file()]
+        if lists:
+            return lists
+    raise FormatError(folder, f"is a folder without {' or '.join(names)}; name a list")
+
+
+def _read(path: Path, scheme: str | Path | Scheme | None, images: str | Path | None, strict: bool) -> Dataset:
     lines = [(number, line) for number, line in enumerate(read_lines(path), 1) if line.strip()]
-    root = image_root(images, path.parent)
+    split, subset = match.groups() if (match := _OF_RELEASE.fullmatch(path.name)) else (None, None)
+    root = image_root(images, _photos_of_release(path) if split else path.parent)
     kind, count = _scheme_of(path, lines, scheme)
     faces = FacesRead(strict)
     seen: dict[tuple[Path, bytes], int] = {}
+    known: dict[str, Attribute] = {
+        name: value for name, value in (("split", split), ("subset", subset)) if value
+    }
     for number, line in lines:
         with faces.entry(path, number):
             face = _face(line, count, scheme_name(kind, count), root)
             _check_new(face, number, seen)
-            faces.append(face)
+            faces.append(replace(face, attributes={**face.attributes, **known}) if known else face)
     return faces.dataset(kind, root)
+
+
+def _photos_of_release(path: Path) -> Path:
+    """The folder of the photos that belong to a list of the release."""
+    places = [folder / _PHOTOS for folder in path.absolute().parents[:3]]
+    return next((place for place in places if place.is_dir()), path.parent)
 
 
 def write(dataset: Dataset, path: str | Path, *, images: str | Path | None = None) -> WriteReport:
@@ -114,7 +181,9 @@ def write(dataset: Dataset, path: str | Path, *, images: str | Path | None = Non
 
 
 def looks_like(path: Path) -> bool:
-    """Whether one of the first lines could be that of a WFLW list."""
+    """Whether one of the first lines could be that of a WFLW list, or a folder holds its release."""
+    if path.is_dir():
+        return any((path / place / _WHOLE.format(split)).is_file() for place in _PLACES for split in SPLITS)
     return any(map(_could_be_face, first_lines(path)))
 
 

@@ -227,6 +227,100 @@ def test_a_folder_in_which_no_file_is_good_gives_no_face(tmp_path: Path) -> None
     assert (len(data), len(data.report.left_out), data.scheme) == (0, 1, None)
 
 
+# Lists and the parts of 300-W
+
+FOLDERS = ("afw", "helen/trainset", "helen/testset", "lfpw/trainset", "lfpw/testset", "ibug", "more")
+
+
+def release(root: Path) -> Path:
+    """The folders of 300-W, with a face each."""
+    for folder in FOLDERS:
+        write(root, f"{folder}/a.pts", GOOD)
+        write(root, f"{folder}/a.jpg")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("subset", "folders"),
+    [
+        ("train", ["afw", "helen/trainset", "lfpw/trainset"]),
+        ("common", ["helen/testset", "lfpw/testset"]),
+        ("challenge", ["ibug"]),
+        ("full", ["helen/testset", "lfpw/testset", "ibug"]),
+    ],
+)
+def test_the_parts_of_300w(tmp_path: Path, subset: str, folders: list[str]) -> None:
+    data = pts.read(release(tmp_path), subset=subset, strict=True)
+    assert [name for name, _ in pairs(data)] == sorted(f"{folder}/a.jpg" for folder in folders)
+    assert data.root == tmp_path
+
+
+def test_parts_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="has no folder ibug, which belongs to the subset 'challenge'"):
+        pts.read(tmp_path, subset="challenge")
+    with pytest.raises(InputError, match="300-W has no subset 'half'; it has train, common, challenge, full"):
+        pts.read(tmp_path, subset="half")
+
+
+def test_a_list_says_what_is_read(tmp_path: Path) -> None:
+    fill(
+        release(tmp_path),
+        b_1_pts=GOOD,
+        b_2_pts=GOOD,
+        b_x_pts=GOOD,
+        b_jpg="",
+        b_x_jpg="",
+        c_jpg="",
+    )
+    write(tmp_path, "c.jpg.pts", GOOD)
+    lines = ["# a comment", "ibug/a.jpg", "", " helen/testset/a.pts ", "b.jpg", "c.jpg", "ibug/a.pts"]
+    path = write(tmp_path, "list.txt", "\ufeff" + "\r\n".join(lines))
+    data = pts.read(path, strict=True)
+    names = ["ibug/a.jpg", "helen/testset/a.jpg", "b.jpg", "b.jpg", "c.jpg"]
+    assert [face.image.path.relative_to(tmp_path).as_posix() for face in data] == names
+    assert pts.looks_like(path)
+
+
+def test_photos_of_a_list_may_lie_elsewhere(tmp_path: Path) -> None:
+    write(tmp_path, "labels/x/a.pts", GOOD)
+    path = write(tmp_path, "labels/list.txt", "x/a.png\n")
+    write(tmp_path, "photos/x/a.png")
+    data = pts.read(path, images=tmp_path / "photos", strict=True)
+    assert pairs(data)[0][0] == "x/a.png"
+
+
+BAD_LINES = {
+    "lost.jpg": "'lost.jpg' has no .pts file in the folder",
+    "lost.pts": "'lost.pts' has no .pts file",
+    "nowhere/a.jpg": "'nowhere/a.jpg' has no .pts file",
+    "../out.pts": "'../out.pts' lies outside of the folder",
+    "/etc/passwd": "'/etc/passwd' lies outside of the folder",
+    "x" * 9000: "xxx...' has no .pts file",
+    "ibug": "'ibug' has no .pts file",
+}
+
+
+@pytest.mark.parametrize(("line", "problem"), BAD_LINES.items(), ids=range(len(BAD_LINES)))
+def test_a_bad_line_of_a_list_is_named(tmp_path: Path, line: str, problem: str) -> None:
+    write(tmp_path, "out.pts", GOOD)
+    path = write(release(tmp_path / "root"), "list.txt", f"afw/a.jpg\n{line}\n")
+    data = pts.read(path)
+    assert len(data) == 1
+    left_out = only_problem(data)
+    assert (left_out.path, left_out.line) == (path, 2)
+    assert problem in left_out.problem
+    with pytest.raises(FormatError, match=r"list\.txt:2: "):
+        pts.read(path, strict=True)
+
+
+def test_lists_of_something_else(tmp_path: Path) -> None:
+    assert not pts.looks_like(write(release(tmp_path), "wflw.txt", "1 2 3 4 5 6 afw/a.jpg\n"))
+    assert not pts.looks_like(write(tmp_path, "empty.txt", ""))
+    assert not pts.looks_like(write(tmp_path, "a.dat", "afw/a.jpg\n"))
+    with pytest.raises(FormatError, match=r"empty\.txt: names no \.pts file"):
+        pts.read(tmp_path / "empty.txt")
+
+
 # Writing
 
 

@@ -49,6 +49,14 @@ def test_writing_by_name(folder: Path, name: str) -> None:
     assert again.image.load().shape == (3, 4, 3)
 
 
+def test_subsets_go_to_formats_that_have_them(folder: Path) -> None:
+    assert len(formats.read(folder / "list.txt", subset="largepose")) == 0
+    with pytest.raises(InputError, match="300-W has no subset 'largepose'"):
+        formats.read(folder / "labels", subset="largepose")
+    with pytest.raises(InputError, match="the format merl has no subsets"):
+        formats.read(folder / "labels", "merl", subset="train")
+
+
 def test_strict_stops_where_reading_goes_on(folder: Path) -> None:
     (folder / "list.txt").write_text("1 2 nan 4 5 6 a.jpg\n" + LINE)
     assert len(formats.read(folder / "list.txt")) == 1

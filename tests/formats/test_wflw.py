@@ -161,6 +161,77 @@ def test_one_good_line_outweighs_one_bad_line(tmp_path: Path) -> None:
     assert only_problem(data).line == 1
 
 
+# The release
+
+
+def release(root: Path) -> Path:
+    """The folders of WFLW: a face for training, two for testing, of which one in large pose."""
+    photos(root / "WFLW_images", "a.jpg", "b.jpg", "c.jpg")
+    whole = root / "WFLW_annotations" / "list_98pt_rect_attr_train_test"
+    short = root / "WFLW_annotations" / "list_98pt_test"
+    for folder in (whole, short):
+        folder.mkdir(parents=True)
+    line = f"{coordinates(points(98))} {BOX}"
+    (whole / "list_98pt_rect_attr_train.txt").write_text(f"{line} 1 0 0 0 0 0 a.jpg\n")
+    (whole / "list_98pt_rect_attr_test.txt").write_text(
+        f"{line} 1 0 0 0 0 0 b.jpg\n{line} 0 0 0 1 0 0 c.jpg\n"
+    )
+    (short / "list_98pt_test_largepose.txt").write_text(f"{coordinates(points(98))} b.jpg\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    "folder", ["", "WFLW_annotations", "WFLW_annotations/list_98pt_rect_attr_train_test"]
+)
+def test_the_folders_of_the_release(tmp_path: Path, folder: str) -> None:
+    data = wflw.read(release(tmp_path) / folder, strict=True)
+    assert [(face.image.path.name, face.attributes["split"]) for face in data] == [
+        ("a.jpg", "train"), ("b.jpg", "test"), ("c.jpg", "test"),
+    ]  # fmt: skip
+    assert data.root == tmp_path / "WFLW_images"
+    assert data.report.read == 3
+    assert wflw.looks_like(tmp_path / folder)
+
+
+@pytest.mark.parametrize(
+    ("subset", "names"),
+    [("train", "a"), ("test", "bc"), ("largepose", "b"), ("makeup", "c"), ("blur", ""), (None, "abc")],
+)
+def test_subsets_of_the_release(tmp_path: Path, subset: str | None, names: str) -> None:
+    data = wflw.read(release(tmp_path), subset=subset, strict=True)
+    assert "".join(face.image.path.stem for face in data) == names
+
+
+def test_the_list_of_a_subset(tmp_path: Path) -> None:
+    path = release(tmp_path) / "WFLW_annotations/list_98pt_test/list_98pt_test_largepose.txt"
+    (face,) = wflw.read(path, strict=True)
+    assert face.image.path == tmp_path / "WFLW_images/b.jpg"
+    assert face.attributes == {"split": "test", "subset": "largepose"}
+    assert len(wflw.read(path, subset="largepose")) == 1
+    assert len(wflw.read(path, subset="makeup")) == 0
+
+
+def test_a_bad_line_of_the_release_is_named_by_its_list(tmp_path: Path) -> None:
+    path = release(tmp_path) / "WFLW_annotations/list_98pt_rect_attr_train_test/list_98pt_rect_attr_test.txt"
+    with path.open("a") as file:
+        file.write("nonsense\n")
+    data = wflw.read(tmp_path)
+    assert len(data) == 3
+    assert (only_problem(data).path, only_problem(data).line) == (path, 3)
+
+
+def test_subsets_that_nothing_tells(tmp_path: Path) -> None:
+    photos(tmp_path, "a.jpg")
+    path = write_list(tmp_path, f"{coordinates(points(98))} {BOX} 1 0 0 0 0 0 a.jpg")
+    assert len(wflw.read(path, subset="largepose")) == 1
+    with pytest.raises(FormatError, match="does not say which of its faces are for train: it is no list of"):
+        wflw.read(path, subset="train")
+    with pytest.raises(InputError, match="WFLW has no subset 'night'; it has train, test, largepose"):
+        wflw.read(path, subset="night")
+    with pytest.raises(FormatError, match=r"is a folder without list_98pt_rect_attr_train\.txt; name a list"):
+        wflw.read(tmp_path, subset="train")
+
+
 # What is wrong
 
 GOOD = "1 2 3 4 5 6 7 8 9 1 2 3 a.jpg"
