@@ -15,7 +15,7 @@ from labelkit.errors import SchemeError
 from labelkit.geometry import Array
 
 #: Every segment is measured in this many pieces, each by Gauss-Legendre quadrature.
-_PIECES = 16
+_PIECES = 32
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
 
 #: Halvings after which a piece is so short that it may be taken as straight.
