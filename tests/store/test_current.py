@@ -35,6 +35,21 @@ def made(names: list[str]) -> Scheme:
     return Scheme("made", tuple(Point(name, i / 10, 0.0) for i, name in enumerate(names)))
 
 
+@pytest.mark.parametrize("how", [State.PLACED, State.CONFIRMED])
+def test_what_a_person_said_gives_way_to_a_person_only(tmp_path: Path, how: State) -> None:
+    nan = math.nan
+    with Store.create(tmp_path / "x.db", made(["a", "b", "c"])) as store:
+        (face,) = store.add_faces([NewFace(image) for image in store.add_images([NewImage("a.jpg")])])
+        for xy, state in (
+            ([[1, 1], [nan, nan], [3, 3]], how),
+            ([[4, 4], [5, 5], [6, 6]], State.PREDICTED),
+            ([[7, 7], [nan, nan], [nan, nan]], [State.PLACED, State.PREDICTED, how]),
+        ):
+            store.annotate(face, Landmarks("made", xy, state), "me", state=FaceState.IN_PROGRESS)
+        now = store.current(face)
+    assert now == Landmarks("made", [[7, 7], [nan, nan], [nan, nan]], [State.PLACED, how, how])
+
+
 class Changes(RuleBasedStateMachine):
     """Random annotations, predictions and changes of the scheme."""
 
