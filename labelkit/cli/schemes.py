@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from labelkit.cli import scheme_fit
 from labelkit.cli.output import STDOUT, AsJson, say, say_json, shown
 
 app = typer.Typer(help="Landmark schemes: list, draw, check.", no_args_is_help=True)
@@ -77,3 +78,6 @@ def validate(
     normalizers = ", ".join(scheme.normalizers) or "by the plane"
     say(f"{file}: a valid scheme, {scheme.name}: {len(scheme)} points, {kind}, {len(scheme.curves)} curves")
     say(f"errors are divided by: {normalizers}")
+
+
+app.command("fit", epilog="Example: labelkit scheme fit faces/ --format 300w -o mine.json")(scheme_fit.fit)
