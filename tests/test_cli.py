@@ -94,8 +94,8 @@ def test_help_and_version_do_not_load_torch() -> None:
     [
         ["nix"],
         ["predict"],
-        ["predict", "a.jpg", "--scheme", "ibug68", "-o", "x", "--format", "coco"],
-        ["evaluate", "x", "--scheme", "ibug68", "--format", "coco"],
+        ["predict", "a.jpg", "--scheme", "ibug68", "-o", "x", "--format", "papyrus"],
+        ["evaluate", "x", "--scheme", "ibug68", "--format", "papyrus"],
         ["evaluate", "x", "--scheme", "ibug68", "--boxes", "mine"],
         ["fit", "tiny", "-o", "m.safetensors"],
         ["fit", "tiny", "--data", "x", "-o", "m.csv"],

@@ -53,7 +53,8 @@ def evaluate(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="An annotation file or folder.")],
     scheme: SchemeName,
     file_format: Annotated[
-        str | None, typer.Option("--format", help="wflw or 300w; told by the file if not given.")
+        str | None,
+        typer.Option("--format", help="wflw, 300w, coco, csv and more; told by the file if not given."),
     ] = None,
     model: ModelName = "base",
     boxes: Annotated[

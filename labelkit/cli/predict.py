@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,10 +31,8 @@ if TYPE_CHECKING:
     from labelkit.prelabel.predict import Labelled
 
 
-class LabelFormat(StrEnum):
-    JSON = "json"
-    WFLW = "wflw"
-    PTS = "300w"
+#: Not a format of data sets: it holds what only a prediction says.
+_JSON = "json"
 
 
 def predict(
@@ -43,8 +40,9 @@ def predict(
     scheme: SchemeName,
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write; a folder for 300w.")],
     label_format: Annotated[
-        LabelFormat, typer.Option("--format", help="json, a WFLW list, or 300-W .pts files.")
-    ] = LabelFormat.JSON,
+        str,
+        typer.Option("--format", help="json (with spread and confidence), wflw, 300w, coco, csv and more."),
+    ] = _JSON,
     boxes: Annotated[
         Path | None,
         typer.Option(
@@ -68,6 +66,7 @@ def predict(
     from labelkit.prelabel.predict import find_photos, label_photos, write_labels
     from labelkit.scheme import load_scheme
 
+    label_format = _known(label_format)
     chosen = load_scheme(scheme)
     files = find_photos(images)
     _check_out(out, [*(file.path for file in files), *([boxes] if boxes else [])], label_format)
@@ -79,17 +78,31 @@ def predict(
         )
     note_all(labelled.problems)
     note_all([f"{file.path}: no face" for file in labelled.no_face])
-    report = write_labels(labelled.faces, chosen, out, label_format.value)
+    report = write_labels(labelled.faces, chosen, out, label_format)
     _tell(labelled, report, out, label_format, network.id, as_json)
 
 
-def _check_out(out: Path, inputs: Sequence[Path], label_format: LabelFormat) -> None:
+def _known(label_format: str) -> str:
+    from labelkit.formats import find_format
+
+    if label_format == _JSON:
+        return _JSON
+    try:
+        return find_format(label_format).name
+    except InputError as error:
+        raise typer.BadParameter(f"{error}, and {_JSON}", param_hint="--format") from error
+
+
+def _check_out(out: Path, inputs: Sequence[Path], label_format: str) -> None:
     """Hours of labelling should not end at a wrong name, nor a slip of it cost a photo."""
+    from labelkit.formats import find_format
+
+    folder = label_format != _JSON and find_format(label_format).folder
     if any(out.resolve() == path.resolve() for path in inputs):
         raise InputError(f"{out}: is one of the files to read; choose another name with -o")
-    if label_format is LabelFormat.PTS and out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; .pts files go into a folder")
-    if label_format is not LabelFormat.PTS and out.is_dir():
+    if folder and out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; {label_format} is written to a folder")
+    if not folder and out.is_dir():
         raise InputError(f"{out}: is a folder; {label_format} is written to a file")
 
 
@@ -113,7 +126,7 @@ def _tell(
     labelled: Labelled,
     report: WriteReport,
     out: Path,
-    label_format: LabelFormat,
+    label_format: str,
     model: str,
     as_json: bool,
 ) -> None:
@@ -121,7 +134,7 @@ def _tell(
 
     note_all([f"{label_format}: {loss}" for loss in report.losses])
     if as_json:
-        facts = {"out": out, "format": label_format.value, "images": report.images, "model": model}
+        facts = {"out": out, "format": label_format, "images": report.images, "model": model}
         counts = {"photos": labelled.photos, "faces": len(labelled.faces)}
         no_face = [file.path for file in labelled.no_face]
         rest = {"no_face": no_face, "problems": labelled.problems, "losses": report.losses}
@@ -130,5 +143,5 @@ def _tell(
     unread = f", {len(labelled.problems)} not read" if labelled.problems else ""
     nobody = f", {len(labelled.no_face)} without a face" if labelled.no_face else ""
     say(f"{len(labelled.faces)} faces in {labelled.photos} photos{nobody}{unread} -> {shown(out)}")
-    if label_format is not LabelFormat.JSON and report.images != reading_root(out, label_format):
+    if label_format != _JSON and report.images != reading_root(out, label_format):
         note(f"photos are named relative to {report.images}: give it as --images where the labels are read")

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -25,8 +25,6 @@ from labelkit.models.predictor import LandmarkModel
 from labelkit.models.stream import Photo, PhotoResult, predict_photos
 from labelkit.prediction import Prediction
 from labelkit.scheme import Scheme
-
-LabelFormat = Literal["json", "wflw", "300w"]
 
 
 @dataclass(frozen=True)
@@ -122,14 +120,15 @@ def write_labels(
     faces: Sequence[LabelledFace],
     scheme: Scheme,
     out: str | Path,
-    format: LabelFormat,  # noqa: A002 - as in labelkit.write
+    format: str,  # noqa: A002 - as in labelkit.write
     images: str | Path | None = None,
 ) -> WriteReport:
     """Write the faces to ``out``, at once or not at all.
 
-    Photos are named as they were given in JSON, else relative to ``images``: by default where
-    a reader looks first if they lie there, else their deepest common folder. Raises
-    `InputError` when the format cannot hold a face, or there is none (JSON: an empty list).
+    ``format`` is json or that of a data set. Photos are named as they were given in JSON, else
+    relative to ``images``: by default where a reader looks first if they lie there, else their
+    deepest common folder. Raises `InputError` when the format cannot hold a face, or there is none
+    (JSON: an empty list).
     """
     out = Path(out)
     if format == "json":

@@ -75,6 +75,16 @@ def test_pts_is_read_again(photo: Path, tmp_path: Path) -> None:
     assert len(read(photo.parent, "300w")) == 1
 
 
+@pytest.mark.parametrize("name", ["coco", "csv", "parquet", "dlib"])
+def test_other_formats_are_read_again(photo: Path, tmp_path: Path, name: str) -> None:
+    known = face(photo)
+    report = write_labels([known], SCHEME, tmp_path / "labels", name)
+    (found,) = read(tmp_path / "labels", name, images=report.images)
+    assert found.landmarks is not None
+    # dlib's points are whole numbers.
+    np.testing.assert_allclose(found.landmarks.xy, known.prediction.xy, atol=0.5 if name == "dlib" else 0)
+
+
 def test_a_users_box_is_kept(photo: Path, tmp_path: Path) -> None:
     write_labels([face(photo, kind="user")], SCHEME, tmp_path / "labels.txt", "wflw")
     box = read(tmp_path / "labels.txt")[0].box
