@@ -231,6 +231,24 @@ def test_what_pandas_has_changed_is_read(tmp_path: Path, kind: ModuleType) -> No
     assert type(after.attributes["age"]) is int
 
 
+@BOTH
+def test_the_table_of_a_data_set_has_the_same_columns(tmp_path: Path, kind: ModuleType) -> None:
+    photos(tmp_path, 'x y/a, "b"\n.jpg', "é漢.jpg")
+    data = example(tmp_path)
+    before = Dataset(tuple(replace(sample, attributes={}) for sample in data), THREE, tmp_path)
+    if kind is csvfile:
+        before.to_pandas().to_csv(tmp_path / "table", index=False)
+    else:
+        before.to_pandas().to_parquet(tmp_path / "table", index=False)
+    after = kind.read(tmp_path / "table", scheme=THREE, strict=True)
+    assert [sample.box for sample in after] == [sample.box for sample in before]
+    for one, other in zip(before, after, strict=True):
+        assert (one.landmarks is None) == (other.landmarks is None)
+        if one.landmarks is not None and other.landmarks is not None:
+            np.testing.assert_allclose(one.landmarks.xy, other.landmarks.xy, rtol=1e-12)
+            assert one.landmarks.visibility.tolist() == other.landmarks.visibility.tolist()
+
+
 def test_a_built_in_scheme_is_known_again(tmp_path: Path) -> None:
     photos(tmp_path, "a.jpg")
     scheme = load_scheme("ibug68")
