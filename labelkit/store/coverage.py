@@ -2,16 +2,22 @@
 
 A point is known by its uid. A face covers it when a complete annotation (one in which a person
 has said something about every point) was made in a scheme revision that had the point.
+
+Hundreds of thousands of faces may change their state at once: SQLite moves them by itself.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from typing import Any
 
-from labelkit.store.part import chunks
-from labelkit.store.states import move
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, literal, select, update
+
+from labelkit.store import tables
 from labelkit.store.tables import annotation_rows, events, faces, schemes
 from labelkit.store.values import FINISHED, NEW_POINTS, EventKind, FaceState
+
+#: The states as they stand in the history, which holds JSON.
+_PREDICTED, _QUOTE = f'"{FaceState.PREDICTED.value}"', '"'
 
 
 def renew_states(connection: Connection, uids: tuple[int, ...], author: str) -> tuple[int, int]:
@@ -19,55 +25,69 @@ def renew_states(connection: Connection, uids: tuple[int, ...], author: str) -> 
 
     How many finished faces now wait for new points, and how many that waited are finished.
     """
-    needed = _needed(connection, uids)
-    done = faces.c.state.in_([state.value for state in FINISHED])
-    lacking = _lacking(connection, needed, done)
-    waits = (faces.c.state == FaceState.PREDICTED.value) & (faces.c.reason == NEW_POINTS)
-    waiting = set(connection.scalars(select(faces.c.id).where(waits)))
-    complete = sorted(waiting - set(_lacking(connection, needed, waits)))
-    move(connection, list(lacking.items()), FaceState.PREDICTED, author, NEW_POINTS)
-    _finish_again(connection, complete, author)
-    return len(lacking), len(complete)
+    covered = [_covered(revisions) for revisions in _needed(connection, uids)]
+    # In this order, so that what now begins to wait is not looked at again.
+    finished = _finish_again(connection, and_(*covered), author)
+    waiting = sum(_send_back(connection, ~one, author) for one in covered)
+    return waiting, finished
 
 
-def _needed(connection: Connection, uids: tuple[int, ...]) -> set[frozenset[int]]:
-    """Sets of scheme revisions: a face needs a complete annotation from each of them.
+def _needed(connection: Connection, uids: tuple[int, ...]) -> list[list[int]]:
+    """Scheme revisions: a face needs a complete annotation of one from each list.
 
-    One set per point, those revisions that have it; a set that contains another asks for
-    nothing more than that one does.
+    A list per point, the revisions that have it; one that contains another asks for nothing more
+    than that one does.
     """
     rows = connection.execute(select(schemes.c.revision, schemes.c.uids)).all()
     having = [(row.revision, frozenset(row.uids)) for row in rows]
     sets = {frozenset(revision for revision, points in having if uid in points) for uid in uids}
-    return {one for one in sets if not any(other < one for other in sets)}
+    return sorted(sorted(one) for one in sets if not any(other < one for other in sets))
 
 
-def _lacking(
-    connection: Connection, needed: set[frozenset[int]], which: ColumnElement[bool]
-) -> dict[int, FaceState]:
-    """The faces among ``which`` that lack a needed annotation, with their states."""
-    lacking: dict[int, FaceState] = {}
-    for revisions in sorted(needed, key=sorted):
-        covered = exists().where(
-            annotation_rows.c.face_id == faces.c.id,
-            annotation_rows.c.complete == 1,
-            annotation_rows.c.scheme_revision.in_(sorted(revisions)),
-        )
-        rows = connection.execute(select(faces.c.id, faces.c.state).where(which, ~covered))
-        lacking.update((row.id, FaceState(row.state)) for row in rows)
-    return lacking
+def _covered(revisions: list[int]) -> ColumnElement[bool]:
+    """Whether a face has a complete annotation of one of these scheme revisions."""
+    return exists().where(
+        annotation_rows.c.face_id == faces.c.id,
+        annotation_rows.c.complete == 1,
+        annotation_rows.c.scheme_revision.in_(revisions),
+    )
 
 
-def _finish_again(connection: Connection, face_ids: list[int], author: str) -> None:
-    """Give faces that waited for new points the state that they had before."""
-    for chunk in chunks(face_ids):
-        newest = (
-            select(func.max(events.c.id))
-            .where(events.c.kind == EventKind.STATE.value, events.c.face_id.in_(chunk))
-            .group_by(events.c.face_id)
-        )
-        rows = connection.execute(select(events.c.face_id, events.c.before).where(events.c.id.in_(newest)))
-        before = {row.face_id: FaceState(row.before) for row in rows}
-        for state in FINISHED:
-            moves = [(face, FaceState.PREDICTED) for face in chunk if before[face] == state]
-            move(connection, moves, state, author)
+def _send_back(connection: Connection, lacking: ColumnElement[bool], author: str) -> int:
+    """Let finished faces that are ``lacking`` something wait for it; how many these are."""
+    which = and_(faces.c.state.in_([state.value for state in FINISHED]), lacking)
+    before = literal(_QUOTE) + faces.c.state + literal(_QUOTE)
+    _note(connection, which, author, NEW_POINTS, before, literal(_PREDICTED))
+    waits = {"state": FaceState.PREDICTED.value, "reason": NEW_POINTS, "updated": tables.now()}
+    return connection.execute(update(faces).where(which).values(**waits)).rowcount
+
+
+def _finish_again(connection: Connection, complete: ColumnElement[bool], author: str) -> int:
+    """Give faces that waited and are ``complete`` the state that they had before; how many."""
+    which = and_(faces.c.state == FaceState.PREDICTED.value, faces.c.reason == NEW_POINTS, complete)
+    _note(connection, which, author, "", literal(_PREDICTED), _newest(events.c.before))
+    state = func.trim(_newest(events.c.after), _QUOTE)
+    return connection.execute(
+        update(faces).where(which).values(state=state, reason="", updated=tables.now())
+    ).rowcount
+
+
+def _note(
+    connection: Connection,
+    which: ColumnElement[bool],
+    author: str,
+    text: str,
+    before: ColumnElement[Any],
+    after: ColumnElement[Any],
+) -> None:
+    """An entry in the history of each face."""
+    time = literal(tables.now(), tables.Time)
+    entry = (faces.c.id, literal(EventKind.STATE.value), literal(author), time, literal(text), before, after)
+    names = ["face_id", "kind", "author", "time", "text", "before", "after"]
+    connection.execute(insert(events).from_select(names, select(*entry).where(which)))
+
+
+def _newest(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What the newest change of a face's state says."""
+    state = and_(events.c.face_id == faces.c.id, events.c.kind == EventKind.STATE.value)
+    return select(column).where(state).order_by(events.c.id.desc()).limit(1).scalar_subquery()

@@ -70,18 +70,18 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction in which nothing changes, not even by other processes."""
-        with _in_one_line(self.path), self._reader.begin() as connection:
+        with in_one_line(self.path), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is on the disk when the block ends, and undone when it raises."""
-        with _in_one_line(self.path), self._writer.begin() as connection:
+        with in_one_line(self.path), self._writer.begin() as connection:
             yield connection
 
     def mark_as_ours(self) -> None:
         """Set the mark in the header and the journal mode, both of which stay with the file."""
-        with _in_one_line(self.path), self._reader.connect() as connection:
+        with in_one_line(self.path), self._reader.connect() as connection:
             cursor = connection.connection.cursor()
             cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             cursor.execute("PRAGMA journal_mode = WAL")
@@ -119,7 +119,9 @@ def _engine(path: Path) -> Engine:
 
 
 @contextmanager
-def _in_one_line(path: Path) -> Iterator[None]:
+def in_one_line(path: Path) -> Iterator[None]:
+    """Whatever goes wrong with the database ``path`` in the block, as a `StoreError`; a number that
+    SQLite cannot hold, as an `InputError`."""
     try:
         yield
     except DBAPIError as error:
@@ -128,6 +130,8 @@ def _in_one_line(path: Path) -> Iterator[None]:
         raise StoreError(path, _problem(error)) from error
     except PoolTimeoutError as error:
         raise StoreError(path, "too many threads use it at the same time") from error
+    except OSError as error:
+        raise StoreError(path, f"cannot be written ({error.strerror})") from error
     except OverflowError as error:  # an integer of more than 64 bits
         raise InputError(f"{path}: a number is too large ({error})") from error
 

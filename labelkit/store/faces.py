@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, tuple_, update
 
 from labelkit.errors import InputError
 from labelkit.geometry import Box
@@ -18,7 +18,7 @@ from labelkit.store.facerows import FACES, box_columns, box_list, load_face, loa
 from labelkit.store.newfaces import insert_faces, insert_marks
 from labelkit.store.part import Part, chunks
 from labelkit.store.states import move
-from labelkit.store.tables import events, faces, images
+from labelkit.store.tables import events, faces, images, state_counts
 from labelkit.store.values import FINISHED, Attributes, EventKind, FaceState, NewFace, Order, StoredFace
 
 
@@ -79,9 +79,8 @@ class FaceCalls(Part):
 
     def count_by_state(self) -> dict[FaceState, int]:
         """How many faces are in each state; every state has an entry."""
-        query = select(faces.c.state, func.count()).group_by(faces.c.state)
         with self._database.read() as connection:
-            counts = {row[0]: row[1] for row in connection.execute(query)}
+            counts = {row[0]: row[1] for row in connection.execute(select(state_counts))}
         return {state: counts.get(state.value, 0) for state in FaceState}
 
     def page(
@@ -95,19 +94,7 @@ class FaceCalls(Part):
 
         ``order`` "score" puts the most uncertain first, those without a score last, ties by id.
         """
-        query = FACES.limit(limit)
-        if state is not None:
-            query = query.where(faces.c.state == state.value)
-        if order == "score":
-            query = query.order_by(faces.c.rank, faces.c.id)
-            if after is not None:
-                last = (to_rank(after.score), after.id)
-                query = query.where(tuple_(faces.c.rank, faces.c.id) > last)
-        else:
-            query = query.order_by(faces.c.id)
-            if after is not None:
-                query = query.where(faces.c.id > after.id)
-        return self._faces(query)
+        return self._faces(page_query(state, after, limit, order))
 
     def set_state(self, face_id: int, state: FaceState, author: str, reason: str = "") -> StoredFace:
         """Move a face to another state and write that into its history.
@@ -163,6 +150,23 @@ class FaceCalls(Part):
     def _faces(self, query: Any) -> list[StoredFace]:
         with self._database.read() as connection:
             return [stored_face(row) for row in connection.execute(query)]
+
+
+def page_query(state: FaceState | None, after: StoredFace | None, limit: int, order: Order) -> Select[Any]:
+    """A page without a look at the pages before it: an index leads to where it begins."""
+    query = FACES.limit(limit)
+    if state is not None:
+        query = query.where(faces.c.state == state.value)
+    if order == "score":
+        query = query.order_by(faces.c.rank, faces.c.id)
+        if after is not None:
+            last = (to_rank(after.score), after.id)
+            query = query.where(tuple_(faces.c.rank, faces.c.id) > last)
+    else:
+        query = query.order_by(faces.c.id)
+        if after is not None:
+            query = query.where(faces.c.id > after.id)
+    return query
 
 
 def set_ranks(connection: Connection, rows: list[dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from labelkit import __version__
 from labelkit.atomic import replacing
 from labelkit.errors import StoreError
 from labelkit.store import tables
-from labelkit.store.database import Database, connect
+from labelkit.store.database import Database, connect, in_one_line
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,11 @@ def _append_only(*names: str) -> tuple[str, ...]:
         for verb in ("UPDATE", "DELETE")
     )
 
+
+_ONE_MORE = (
+    "INSERT INTO state_counts VALUES (NEW.state, 1) ON CONFLICT (state) DO UPDATE SET count = count + 1"
+)
+_ONE_LESS = "UPDATE state_counts SET count = count - 1 WHERE state = OLD.state"
 
 _FIRST = Migration(
     "0001 first tables",
@@ -155,7 +160,7 @@ _FIRST = Migration(
             "after" TEXT,
             point_uid INTEGER
         )""",
-        "CREATE INDEX events_face ON events (face_id)",
+        "CREATE INDEX events_face ON events (face_id, kind)",
         "CREATE INDEX events_kind ON events (kind)",
         """CREATE TABLE jobs (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -174,6 +179,12 @@ _FIRST = Migration(
             started TEXT,
             finished TEXT
         )""",
+        # Counting 100,000 faces takes tens of milliseconds, and every page of the app wants to know.
+        "CREATE TABLE state_counts (state TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
+        f"CREATE TRIGGER faces_added AFTER INSERT ON faces BEGIN {_ONE_MORE}; END",
+        f"CREATE TRIGGER faces_removed AFTER DELETE ON faces BEGIN {_ONE_LESS}; END",
+        f"""CREATE TRIGGER faces_moved AFTER UPDATE OF state ON faces WHEN OLD.state <> NEW.state
+            BEGIN {_ONE_LESS}; {_ONE_MORE}; END""",
         *_append_only("migrations", "schemes", "annotations", "journal_entries", "events"),
     ),
 )
@@ -222,7 +233,7 @@ def _take(connection: Connection, step: Migration) -> None:
 def _back_up(path: Path) -> Path:
     """A copy beside the database, named with the present time; whole or not there at all."""
     copy = path.with_name(f"{path.stem}-{tables.now():%Y%m%d-%H%M%S}.backup{path.suffix}")
-    with replacing(copy) as draft:
+    with in_one_line(copy), replacing(copy) as draft:
         draft.touch()
         with closing(connect(path)) as source, closing(sqlite3.connect(draft)) as target:
             source.backup(target)

@@ -10,7 +10,7 @@ from labelkit.atomic import replacing
 from labelkit.errors import StoreError
 from labelkit.scheme import Scheme
 from labelkit.store.annotations import AnnotationCalls
-from labelkit.store.database import Database
+from labelkit.store.database import Database, in_one_line
 from labelkit.store.faces import FaceCalls
 from labelkit.store.history import HistoryCalls
 from labelkit.store.images import ImageCalls
@@ -45,12 +45,9 @@ class Store(SchemeCalls, ImageCalls, FaceCalls, HistoryCalls, AnnotationCalls, P
         path = Path(path)
         if path.exists():
             raise StoreError(path, "exists already")
-        try:
-            with replacing(path) as draft:
-                draft.touch()
-                _fill(Database(draft), scheme, author)
-        except OSError as error:
-            raise StoreError(path, f"cannot be written ({error.strerror})") from error
+        with in_one_line(path), replacing(path) as draft:
+            draft.touch()
+            _fill(Database(draft), scheme, author)
         return cls.open(path)
 
     @classmethod

@@ -101,6 +101,14 @@ faces = Table(
     Column("updated", Time),
 )
 
+# Kept by triggers: how many faces are in which state.
+state_counts = Table(
+    "state_counts",
+    metadata,
+    Column("state", Text, primary_key=True),
+    Column("count", Integer),
+)
+
 annotation_rows = Table(
     "annotations",
     metadata,

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.dialects import sqlite
 
 from labelkit.errors import InputError
 from labelkit.geometry import Box
 from labelkit.landmarks import State
-from labelkit.store import EventKind, FaceState, NewFace, NewImage, NewPrediction, Store, StoredFace
+from labelkit.store import EventKind, FaceState, NewFace, NewImage, NewPrediction, Order, Store, StoredFace
+from labelkit.store.faces import page_query
 
 BOX = Box(10, 20, 110, 140, "user", "somebody", None)
 
@@ -35,9 +40,9 @@ def test_unknown_faces_are_named(store: Store) -> None:
         store.faces([6])
 
 
-def walk(store: Store, state: FaceState | None, order: str) -> list[StoredFace]:
+def walk(store: Store, state: FaceState | None, order: Order) -> list[StoredFace]:
     found: list[StoredFace] = []
-    while page := store.page(state, found[-1] if found else None, limit=3, order=order):  # type: ignore[arg-type]
+    while page := store.page(state, found[-1] if found else None, limit=3, order=order):
         found += page
     return found
 
@@ -57,6 +62,41 @@ def test_pages_by_id_and_by_score_hold_every_face_once(store: Store, make: Any) 
         i for i in by_score if i in ids[::2]
     ]
     assert [face.score for face in store.faces(ids)] == scores
+
+
+@pytest.mark.parametrize("state", [None, FaceState.TODO])
+@pytest.mark.parametrize("order", ["id", "score"])
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_page_is_found_without_sorting(
+    store: Store, make: Any, state: FaceState | None, order: Order, begun: bool
+) -> None:
+    """Whatever the number of faces, a page costs the same."""
+    ids = make.faces(60)
+    store.set_scores(dict.fromkeys(ids, 0.5))
+    after = store.face(ids[3]) if begun else None
+    query = page_query(state, after, 50, order).compile(
+        dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+    )
+    with store._database.read() as connection:
+        plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
+    assert len(plan) == 2, plan
+    assert plan[0].startswith("SEARCH faces" if begun or state else "SCAN faces"), plan
+    assert plan[1].startswith("SEARCH images USING INTEGER PRIMARY KEY"), plan
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from(FaceState)), max_size=12))
+def test_the_counts_are_those_of_the_faces(
+    store: Store, make: Any, steps: list[tuple[int, FaceState]]
+) -> None:
+    ids = make.faces(5)
+    for number, state in steps:
+        with suppress(InputError):
+            store.set_state(ids[number], state, "me")
+        if state == FaceState.DONE:
+            store.annotate(ids[number], make.landmarks(), "me")
+    every = [face for face, _ in store.iter_current()]
+    assert store.count_by_state() == {state: sum(f.state == state for f in every) for state in FaceState}
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])

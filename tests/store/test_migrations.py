@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import re
 import sqlite3
 from pathlib import Path
@@ -91,3 +92,15 @@ def test_a_database_of_a_newer_labelkit_is_refused_in_one_line(
         Store.open(old)
     assert "\n" not in str(caught.value)
     assert old.read_bytes() == before
+
+
+def test_no_step_is_taken_when_no_copy_can_be_made(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    newer(monkeypatch, SECOND)
+
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(migrations, "replacing", full)
+    with pytest.raises(StoreError, match=r"backup\.db: cannot be written \(No space left on device\)"):
+        Store.open(old)
+    assert query(old, "SELECT name FROM migrations") == [(step.name,) for step in MIGRATIONS]

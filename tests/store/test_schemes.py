@@ -106,6 +106,17 @@ def test_a_removed_point_comes_back_with_what_was_annotated(store: Store, make: 
     assert np.isnan(store.current(late).xy[1]).all()
 
 
+def test_a_point_that_was_only_predicted_comes_back_as_open(store: Store, make: Any) -> None:
+    (face,) = make.faces()
+    half = Landmarks(store.scheme(), np.ones((3, 2)), [State.PLACED, State.PREDICTED, State.PLACED])
+    store.annotate(face, half, "me", state=FaceState.IN_PROGRESS)
+    store.change_scheme(make.change("a", "c", lineage=(0, 2)), "me")
+    store.annotate(face, make.landmarks(2), "me")
+    assert store.undo_scheme_change("me").waiting == 1
+    assert (store.face(face).state, store.face(face).reason) == (FaceState.PREDICTED, NEW_POINTS)
+    assert store.current(face).state.tolist() == [State.CONFIRMED, State.PREDICTED, State.CONFIRMED]
+
+
 def test_the_change_of_the_issue_and_back(store: Store, make: Any) -> None:
     """5 added, 3 moved, 2 removed, 1 renamed: no confirmed point is lost, and undo leads back."""
     store.change_scheme(SchemeChange(store.scheme(), load_scheme("ibug68"), (-1,) * 68), "me")
