@@ -121,7 +121,7 @@ class Dataset(Sequence[Sample]):
 
     @classmethod
     def concat(cls, datasets: Sequence[Dataset], scheme: str | Path | Scheme | None = None) -> Dataset:
-        """The faces of several data sets as one, in ``scheme``, by default that of the first.
+        """The faces of several data sets as one, in ``scheme``, by default the first that is known.
 
         Landmarks of another scheme are re-expressed (`labelkit.scheme.convert`): all their points
         are then of state ``predicted``, since nobody has confirmed them where they are now. The
