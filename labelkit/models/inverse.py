@@ -33,8 +33,9 @@ _NO_AREA = 1e-3
 #: How far outside of a triangle rounding may put a point on its edge, in its heights.
 _ROUNDING = 1e-9
 
-#: Faces that are in memory, and in the network, at the same time.
-_BATCH = 8
+#: Photos that wait to be read, and that are in the network, at the same time: large ones fill
+#: memory, while the grid makes even one face enough work for a processor.
+_BATCH = 4
 
 
 class Face(NamedTuple):
@@ -115,7 +116,8 @@ class InverseMap:
         found: list[tuple[Face, Array]] = []
         without: list[Face] = []
         waiting: list[tuple[Face, RGBImage, Box]] = []
-        for face, (_, picture) in zip(faces, decode_ahead(face.image for face in faces), strict=True):
+        pictures = decode_ahead((face.image for face in faces), ahead=_BATCH)
+        for face, (_, picture) in zip(faces, pictures, strict=True):
             if isinstance(picture, ImageError):
                 self.problems.append(str(picture))
                 self._advance(1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -33,12 +33,14 @@ def test_the_grid_covers_its_edges_with_triangles_of_one_orientation() -> None:
     assert np.allclose([*PLANE.min(axis=0), *PLANE.max(axis=0)], EDGES)
 
 
+@settings(max_examples=25)
 @given(inside, st.floats(5, 300), st.floats(-3, 3))
 def test_similar_faces_are_read_exactly(points: np.ndarray, scale: float, angle: float) -> None:
     face = Similarity(scale * np.cos(angle), scale * np.sin(angle), 40.0, 70.0)
     assert np.abs(GRID.to_plane(face(PLANE), face(points)) - points).max() < 1e-9
 
 
+@settings(max_examples=25)
 @given(inside)
 def test_bent_faces_are_read_nearly(points: np.ndarray) -> None:
     assert np.abs(GRID.to_plane(bent(PLANE), bent(points)) - points).max() < 5e-4
@@ -49,6 +51,7 @@ def test_the_grids_own_points_come_back_on_any_face() -> None:
     assert np.abs(GRID.to_plane(noisy, noisy) - PLANE).max() < 1e-9
 
 
+@settings(max_examples=25)
 @given(inside, st.integers(0, 10))
 def test_a_mirrored_face_is_read_as_the_mirror_image(points: np.ndarray, seed: int) -> None:
     placed = bent(PLANE) + np.random.default_rng(seed).normal(0, 0.3, PLANE.shape)
