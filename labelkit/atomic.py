@@ -111,3 +111,41 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+@contextmanager
+def replacing_folder(path: str | Path) -> Iterator[Path]:
+    """A new folder to fill, which becomes ``path`` when the block ends without an exception.
+
+    Everything in it is on the disk before. A folder that stands there already is replaced as a
+    whole; when the system dies between the two renames, neither is there, never a mixture.
+    """
+    target = Path(path).resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.parent / f"{UNFINISHED}{secrets.token_hex(8)}"
+    before = draft.with_name(f"{draft.name}-before")
+    try:
+        draft.mkdir()
+        yield draft
+        _sync_tree(draft)
+        if target.exists():
+            target.rename(before)
+        try:
+            draft.rename(target)
+        except OSError:
+            if before.exists():
+                before.rename(target)
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    shutil.rmtree(before, ignore_errors=True)
+    _sync_folder(target.parent)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Bring a folder with everything in it to the disk."""
+    places = [(Path(place), files) for place, _, files in os.walk(folder)]
+    with ThreadPoolExecutor(_SYNCS) as pool:
+        list(pool.map(_sync_file, (place / name for place, files in places for name in files)))
+    for place, _ in places:
+        _sync_folder(place)

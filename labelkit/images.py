@@ -129,6 +129,22 @@ def find_images(folder: str | Path, recursive: bool = True) -> list[Path]:
     return sorted(found)
 
 
+def image_below(root: str | Path, name: str) -> ImageFile:
+    """The picture called ``name`` (relative, "/" between folders) in the folder ``root``.
+
+    Links are followed first, so that neither ".." nor a link leads out of the folder: such a name
+    raises `ImageError`. Nothing is opened, and the file need not be there.
+    """
+    home = Path(root).resolve()
+    try:
+        place = (home / name).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a ring of links, a zero byte
+        raise ImageError(home / name, "cannot be looked up") from error
+    if not place.is_relative_to(home):
+        raise ImageError(home / name, "lies outside of the image root")
+    return ImageFile(place)
+
+
 def decode_ahead(
     files: Iterable[ImageFile], threads: int = 2, ahead: int = 8
 ) -> Iterator[tuple[ImageFile, RGBImage | ImageError]]:

@@ -12,7 +12,7 @@ from PIL import Image, ImageSequence
 
 from labelkit import images
 from labelkit.errors import ImageError, InputError, UnavailableError
-from labelkit.images import ImageFile, decode_ahead, example_faces, find_images, shrunk
+from labelkit.images import ImageFile, decode_ahead, example_faces, find_images, image_below, shrunk
 
 # Four flat quarters, no two alike, so that every orientation looks different; blocks of 16 px
 # survive JPEG nearly unchanged.
@@ -391,3 +391,26 @@ def png(width, height, bits, colour, rows):
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def test_a_name_may_not_lead_out_of_the_folder(tmp_path):
+    root = tmp_path / "photos"
+    (root / "sub").mkdir(parents=True)
+    Image.new("RGB", (4, 4)).save(tmp_path / "secret.png")
+    Image.new("RGB", (4, 4)).save(root / "sub" / "a.png")
+    (root / "link.png").symlink_to(tmp_path / "secret.png")
+    (root / "inner.png").symlink_to(root / "sub" / "a.png")
+    (root / "out").symlink_to(tmp_path)
+    assert image_below(root, "sub/a.png").size == (4, 4)
+    assert image_below(root, "inner.png").path == root / "sub" / "a.png"
+    for name in ("../secret.png", "link.png", "out/secret.png", str(tmp_path / "secret.png")):
+        with pytest.raises(ImageError, match="outside of the image root"):
+            image_below(root, name)
+
+
+def test_a_name_that_no_file_can_have_is_an_error_of_that_picture(tmp_path):
+    (tmp_path / "ring.png").symlink_to(tmp_path / "ring.png")
+    with pytest.raises(ImageError):
+        image_below(tmp_path, "a\0b.png")
+    with pytest.raises(ImageError):
+        image_below(tmp_path, "ring.png").load()

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from labelkit import __version__
-from labelkit.cli import evaluate, fit, models, predict, schemes, system
+from labelkit.cli import evaluate, fit, labels, models, predict, project, scheme_change, schemes, system
 from labelkit.cli.output import complain, listen, say
 from labelkit.errors import LabelkitError
 
@@ -68,6 +68,17 @@ def _before_every_command(
 
 
 app.command(epilog="Example: labelkit demo --no-serve")(system.demo)
+app.command(epilog="Example: labelkit new work --images photos/ --scheme wflw98")(project.new)
+app.command("import", epilog="Example: labelkit import work labels.txt --format wflw")(labels.import_)
+app.command(epilog="Example: labelkit prelabel work")(labels.prelabel)
+app.command(epilog="Example: labelkit queue work")(labels.queue)
+app.command(epilog="Example: labelkit status work")(project.status)
+app.command(epilog="Example: labelkit export work --format wflw -o labels.txt")(labels.export)
+app.command(epilog="Example: labelkit scan work")(project.scan)
+app.command(epilog="Example: labelkit relocate work --images /data/photos")(project.relocate)
+app.command(epilog="Example: labelkit scheme-change work my-scheme.json --rename old=new")(
+    scheme_change.scheme_change
+)
 app.command(epilog="Example: labelkit predict photos/ --scheme wflw98 --format wflw -o labels.txt")(
     predict.predict
 )

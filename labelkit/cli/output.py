@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -79,6 +79,25 @@ def listen() -> None:
 @contextmanager
 def photo_bar(total: int) -> Iterator[Progress]:
     """A progress bar over photos, with an estimate; silent where nobody watches."""
+    with _bar() as progress:
+        progress.add_task("photos", total=total)
+        yield progress
+
+
+@contextmanager
+def counting_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar over things whose number is not known before: call the result with how many of
+    how many are done. It shows itself with the first of them."""
+    with _bar() as progress:
+        task = progress.add_task(what, total=None, visible=False)
+
+        def heard(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, visible=True)
+
+        yield heard
+
+
+def _bar() -> Progress:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -86,10 +105,7 @@ def photo_bar(total: int) -> Iterator[Progress]:
         TextColumn("about"),
         TimeRemainingColumn(),
     )
-    hidden = not STDERR.is_terminal
-    with Progress(*columns, console=STDERR, transient=True, disable=hidden) as progress:
-        progress.add_task("photos", total=total)
-        yield progress
+    return Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal)
 
 
 def shown(path: Path) -> str:

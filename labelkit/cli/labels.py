@@ -1,0 +1,256 @@
+"""``labelkit import``, ``prelabel``, ``queue`` and ``export``: labels into a project and out of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from labelkit.cli.output import (
+    STDOUT,
+    AsJson,
+    Device,
+    Flip,
+    Passes,
+    counting_bar,
+    note,
+    note_all,
+    say,
+    say_json,
+    shown,
+)
+from labelkit.cli.project import Author, ProjectDir, user
+
+if TYPE_CHECKING:
+    from labelkit.prelabel.runner import PrelabelReport
+    from labelkit.project.exporting import ExportReport
+    from labelkit.project.importing import ImportReport
+    from labelkit.store import Job
+
+Format = Annotated[str, typer.Option("--format", help="wflw, 300w, coco, csv and more.")]
+
+
+class Counts(StrEnum):
+    CONFIRMED = "confirmed"
+    TO_REVIEW = "to-review"
+
+
+class Only(StrEnum):
+    NEW = "new"
+
+
+class By(StrEnum):
+    PHOTO = "photo"
+    PERSON = "person"
+
+
+def import_(
+    folder: ProjectDir,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An annotation file, or a folder of them.")],
+    label_format: Annotated[
+        str | None,
+        typer.Option("--format", help="wflw, 300w, coco, csv and more; by default told by the file."),
+    ] = None,
+    counts_as: Annotated[
+        Counts, typer.Option("--as", help="Whether the labels count as confirmed, or are to be reviewed.")
+    ] = Counts.CONFIRMED,
+    scheme: Annotated[
+        str | None, typer.Option("--scheme", help="The file's scheme, where it cannot be told.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", help="The folder to which the file's photo names are relative.")
+    ] = None,
+    author: Author = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take over labels from an annotation file.
+
+    Labels of another scheme than the project's are translated, and are then to be reviewed. What
+    somebody annotated in the project stays as it is; the same file twice adds nothing.
+    """
+    from labelkit.project import Project
+
+    with Project.open(folder) as project, counting_bar("faces") as bar:
+        own = project.scheme.name
+        report = project.import_annotations(
+            file,
+            label_format,
+            author=author or user(),
+            as_=counts_as.value,
+            scheme=scheme,
+            images=images,
+            heard=bar,
+        )
+    if as_json:
+        say_json(asdict(report))
+        return
+    _tell_import(report, own, shown(folder))
+
+
+def _tell_import(report: ImportReport, own: str, folder: str) -> None:
+    kind = "confirmed" if report.state == "done" else "to be reviewed"
+    say(f"{report.added} of {report.read} faces imported from {shown(report.path)}, {kind}")
+    if report.translated_from is not None:
+        note(
+            f"translated from {report.translated_from} to {own}, hence to be reviewed; "
+            f"{len(report.estimated)} points have no counterpart and are estimated"
+        )
+    if report.unchanged:
+        say(f"{report.unchanged} were there already")
+    _list("annotated here meanwhile, left as they are", report.kept)
+    _list("in photos that are not below the project's image root, left out", report.outside)
+    _list("not read", report.left_out)
+    if report.added:
+        say(f"Next: labelkit {'status' if report.state == 'done' else 'queue'} {folder}")
+
+
+def _list(what: str, names: tuple[str, ...] | list[str]) -> None:
+    if names:
+        note(f"{len(names)} {what}:")
+        note_all([f"    {name}" for name in names])
+
+
+def prelabel(
+    folder: ProjectDir,
+    model: Annotated[
+        str | None, typer.Option("--model", help="A model's name or file; by default that of labelkit.toml.")
+    ] = None,
+    only: Annotated[
+        Only | None, typer.Option("--only", help="new: leave alone what has a prediction of any model.")
+    ] = None,
+    device: Device = "auto",
+    flip: Flip = False,
+    passes: Passes = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find faces in photos that were not searched yet, and predict points that nobody has confirmed.
+
+    Ctrl-C stops and keeps what is done; the same command goes on from there. Confirmed points are
+    never touched.
+    """
+    from labelkit.project import Project
+
+    wanted: Literal["new"] | None = "new" if only is Only.NEW else None
+    with Project.open(folder) as project:
+        work = project.start_prelabel(model, only=wanted, device=device, flip=flip, passes=passes)
+        try:
+            with counting_bar("photos") as bar:
+
+                def heard(job: Job) -> None:
+                    if job.total is not None:
+                        bar(job.done, job.total)
+
+                report = work.wait(heard)
+        except KeyboardInterrupt:
+            note("What is done is kept; the same command goes on from there.")
+            raise
+        waiting = project.status().states["predicted"]  # type: ignore[index]
+    if as_json:
+        say_json(asdict(report))
+        return
+    _tell_prelabel(report, shown(folder), waiting)
+
+
+def _tell_prelabel(report: PrelabelReport, folder: str, waiting: int) -> None:
+    note_all(report.problems)
+    if report.faces or not report.photos:
+        say(f"{report.faces} faces in {report.photos} photos labelled by {report.model}")
+    nobody = f"; nobody in {report.no_face} photos" if report.no_face else ""
+    if report.found or report.no_face:
+        say(f"{report.found} of them were found by the detector{nobody}")
+    if not report.photos:
+        say("there was nothing to do")
+    if report.terms:
+        note(f"model {report.model}: {report.terms}")
+    if waiting:
+        say(f"Next: labelkit queue {folder}    ({waiting} faces to look at)")
+
+
+def queue(
+    folder: ProjectDir,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to list.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Which faces to look at next: returned ones, then those a model is least sure of."""
+    from labelkit.project import Project
+    from labelkit.queue import ORDER
+
+    with Project.open(folder) as project:
+        items = project.queue(limit)
+        states = project.store.count_by_state()
+    waiting = {state: states[state] for state in states if state in ORDER and states[state]}
+    if as_json:
+        listed = [
+            {"image": item.face.image, "index": item.face.index, "score": item.score, "reason": item.reason}
+            for item in items
+        ]
+        say_json({"waiting": sum(waiting.values()), "states": waiting, "queue": listed})
+        return
+    if not items:
+        say("nobody waits: every face has been dealt with, or there is none (labelkit status)")
+        return
+    table = Table("", "photo", "face", "doubt", "why")
+    for number, item in enumerate(items, 1):
+        doubt = "" if item.score is None else f"{100 * item.score:.0f} %"
+        table.add_row(str(number), item.face.image, str(item.face.index + 1), doubt, item.reason)
+    STDOUT.print(table)
+    counts = ", ".join(f"{count} {state}" for state, count in waiting.items())
+    say(f"{len(items)} of {sum(waiting.values())} that wait ({counts})")
+
+
+def export(
+    folder: ProjectDir,
+    label_format: Format,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The file to write; a folder for 300w and for splits.")
+    ],
+    include_predicted: Annotated[
+        bool,
+        typer.Option("--include-predicted", help="Also what nobody has confirmed; the side file names it."),
+    ] = False,
+    reviewed_only: Annotated[
+        bool, typer.Option("--reviewed-only", help="Only faces that a second person has reviewed.")
+    ] = False,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="Shares of train, dev and test, as 80/10/10; OUT is a folder then."),
+    ] = None,
+    by: Annotated[By, typer.Option("--by", help="What a split never tears apart.")] = By.PHOTO,
+    as_json: AsJson = False,
+) -> None:
+    """Write the confirmed faces, with a side file (JSON) that says by what and by whom they were made.
+
+    Faces of which only some points are confirmed are listed and left out.
+    """
+    from labelkit.project import Project
+
+    with Project.open(folder) as project:
+        report = project.export(
+            label_format,
+            out,
+            include_predicted=include_predicted,
+            reviewed_only=reviewed_only,
+            split=split,
+            by=by.value,
+            heard=lambda loss: note(f"{label_format}: {loss}"),
+        )
+    if as_json:
+        say_json(asdict(report))
+        return
+    _tell_export(report)
+
+
+def _tell_export(report: ExportReport) -> None:
+    parts = ", ".join(f"{name} {count}" for name, count in report.parts.items())
+    told = f" ({parts})" if len(report.parts) > 1 else ""
+    say(f"{report.faces} faces in {report.photos} photos -> {shown(report.out)}{told}")
+    say(f"whose they are: {shown(report.side)}")
+    _list("are predictions that nobody has confirmed, named in the side file", report.predicted)
+    _list("are confirmed in part only, left out", report.partly)
+    if report.unreviewed:
+        note(f"{report.unreviewed} are done but not reviewed, left out")
+    note(f"photos are named relative to {report.images}: give it as --images where the labels are read")

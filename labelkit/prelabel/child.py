@@ -1,0 +1,177 @@
+"""``python -m labelkit.prelabel.child DIR JOB``: the process that prelabels a project.
+
+It takes a job of the project's store, loads the model (torch is loaded nowhere else) and reports
+through the job. What is worth keeping beyond that, it leaves in ``cache/prelabel-JOB.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from labelkit import atomic
+from labelkit.errors import LabelkitError
+from labelkit.geometry import Box
+from labelkit.images import ImageFile
+from labelkit.prelabel.files import card_path, database, local_model, report_path
+from labelkit.prelabel.work import Predict, Result, Tally, prelabel
+from labelkit.scheme import Scheme
+from labelkit.store import Job, Store
+
+if TYPE_CHECKING:
+    from labelkit.models.predictor import LandmarkModel
+
+#: How often the job is told that we are alive.
+_BEAT = 1.0
+
+#: What is kept of a model's card beside the project: enough to say whose labels these are.
+_CARD = ("name", "hash", "date", "title", "description", "terms", "data")
+
+_log = logging.getLogger("labelkit.prelabel")
+
+
+class Pulse(threading.Thread):
+    """Reports a job's progress every second, however long a single photo takes, and hears whether
+    to stop; ``with Pulse(store, job) as pulse``."""
+
+    def __init__(self, store: Store, job: Job) -> None:
+        super().__init__(daemon=True, name="labelkit-pulse")
+        self._store, self._job = store, job
+        self._done: tuple[int, int] | None = None
+        self._message: str | None = None
+        self._over = threading.Event()
+        self.stop = threading.Event()
+
+    def __enter__(self) -> Pulse:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self.join()
+        self._tell()
+
+    def heard(self, done: int, total: int) -> bool:
+        """Takes the progress; says whether to stop."""
+        self._done = (done, total)
+        return self.stop.is_set()
+
+    def say(self, message: str) -> None:
+        """What is going on, for whoever watches."""
+        self._message = message
+
+    def run(self) -> None:
+        while not self._over.wait(_BEAT):
+            self._tell()
+
+    def _tell(self) -> None:
+        done, total = self._done or (None, None)
+        try:
+            job = self._store.jobs.beat(self._job, done, total, self._message)
+        except LabelkitError as error:  # taken over by another process, or the disk is full
+            _log.error("%s", error)
+            self.stop.set()
+            return
+        if job.cancel:
+            self.stop.set()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready: its id, what predicts with it, and its card."""
+
+    id: str
+    predict: Predict
+    card: Mapping[str, Any]
+
+
+def work(folder: Path, job_id: int, load: Callable[[Mapping[str, Any]], Loaded]) -> bool:
+    """Do a job of the project in ``folder``; whether it ended well (stopped when asked is well).
+
+    ``load`` makes a model ready, as the job's arguments say.
+    """
+    with Store.open(database(folder)) as store:
+        job = store.jobs.start(job_id)
+        try:
+            with Pulse(store, job) as pulse:
+                _stop_on_signals(pulse)
+                tally, model = _run(store, folder, job, pulse, load)
+        except LabelkitError as error:
+            store.jobs.fail(job, str(error))
+            return False
+        except Exception as error:  # noqa: BLE001 - the user shall be told, whatever it is
+            _log.exception("prelabelling failed")
+            store.jobs.fail(job, f"{type(error).__name__}: {error} (details in the log beside the report)")
+            return False
+        if tally.cancelled:
+            store.jobs.cancel(job.id)
+        text = json.dumps({"model": model.id, "terms": str(model.card.get("terms", "")), **asdict(tally)})
+        atomic.write_text(report_path(folder, job.id), text)
+        store.jobs.finish(job, f"{tally.faces} faces in {tally.photos} photos")
+        return True
+
+
+def _run(
+    store: Store, folder: Path, job: Job, pulse: Pulse, load: Callable[[Mapping[str, Any]], Loaded]
+) -> tuple[Tally, Loaded]:
+    pulse.say("loading the model")
+    model = load(job.arguments)
+    card = {"id": model.id, **{key: model.card[key] for key in _CARD if key in model.card}}
+    atomic.write_text(card_path(folder, model.id), json.dumps(card, indent=1))
+    pulse.say(f"labelling with {model.id}")
+    images, only_new = Path(job.arguments["images"]), job.arguments.get("only") == "new"
+    tally = prelabel(store, images, model.predict, model.id, only_new=only_new, heard=pulse.heard)
+    return tally, model
+
+
+def _stop_on_signals(pulse: Pulse) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        pulse.stop.set()
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, stop)
+
+
+def _load(folder: Path, arguments: Mapping[str, Any]) -> Loaded:
+    from labelkit.models.registry import load_model
+
+    name = str(arguments["model"])
+    model = load_model(local_model(folder, name) or name, str(arguments.get("device", "auto")))
+
+    def predict(
+        photos: Iterable[tuple[ImageFile, tuple[Box, ...] | None]], scheme: Scheme
+    ) -> Iterable[Result]:
+        return _predict(model, photos, scheme, arguments)
+
+    return Loaded(model.id, predict, model.card)
+
+
+def _predict(
+    model: LandmarkModel,
+    photos: Iterable[tuple[ImageFile, tuple[Box, ...] | None]],
+    scheme: Scheme,
+    arguments: Mapping[str, Any],
+) -> Iterable[Result]:
+    from labelkit.detect import detect_faces
+    from labelkit.models.stream import Photo, predict_photos
+
+    asked = (Photo(file, boxes) for file, boxes in photos)
+    passes, flip = arguments.get("passes"), bool(arguments.get("flip", False))
+    return predict_photos(model, asked, scheme, find=detect_faces, passes=passes, flip=flip)
+
+
+def main(arguments: list[str]) -> int:
+    folder, job_id = Path(arguments[0]), int(arguments[1])
+    return 0 if work(folder, job_id, lambda job: _load(folder, job)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

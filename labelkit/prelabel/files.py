@@ -1,0 +1,30 @@
+"""Where prelabelling finds and leaves things in a project's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def database(folder: Path) -> Path:
+    return folder / "labelkit.db"
+
+
+def report_path(folder: Path, job: int) -> Path:
+    """What a finished job did, as JSON."""
+    return folder / "cache" / f"prelabel-{job}.json"
+
+
+def log_path(folder: Path, job: int) -> Path:
+    """What the job's process said."""
+    return folder / "cache" / f"prelabel-{job}.log"
+
+
+def card_path(folder: Path, model: str) -> Path:
+    """The part of a model's card that is kept for as long as its labels, by the model's id."""
+    return folder / "models" / f"{model}.json"
+
+
+def local_model(folder: Path, name: str) -> Path | None:
+    """A model of this project's own, by its name; None where there is none of that name."""
+    path = folder / "models" / f"{Path(name).name}.safetensors"
+    return path if path.is_file() and Path(name).name == name else None

@@ -1,0 +1,370 @@
+"""`Project`: a folder of photos on its way to a labelled data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from numpy.typing import ArrayLike
+
+from labelkit.dataset.parts import By
+from labelkit.errors import InputError
+from labelkit.geometry import Box
+from labelkit.images import ImageFile, find_images, image_below
+from labelkit.landmarks import Annotation, Face, Landmarks
+from labelkit.prelabel.files import database, local_model
+from labelkit.prelabel.runner import Prelabelling, PrelabelReport
+from labelkit.project.exporting import ExportOptions, ExportReport, export
+from labelkit.project.folder import FOLDERS, create_folder, keep_scheme, one_at_a_time
+from labelkit.project.importing import As, ImportReport, import_dataset, read_for
+from labelkit.project.photos import Comparison, Heard, ScanReport, compare, scan
+from labelkit.project.settings import Settings, images_setting, read_settings, write_settings
+from labelkit.project.status import Status, look
+from labelkit.project.waiting import items
+from labelkit.queue import QueueItem
+from labelkit.scheme import Scheme, load_scheme
+from labelkit.scheme.change import SchemeChange, guess_renames, plan_change
+from labelkit.store import Event, FaceState, Job, NewFace, SchemeRevision, SchemeSwitch, Store, StoredFace
+
+_PAGE = 1000
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+class Project:
+    """A project folder: its photos, faces and labels, and what can be done with them.
+
+        project = Project.create("work", images="photos/", scheme="ibug68")
+        project.prelabel()
+        for item in project.queue():
+            landmarks = project.landmarks(item.face)
+            ...
+            project.annotate(item.face, landmarks, author="ann")
+        project.export("wflw", "out.txt")
+
+    Everything is on the disk when a call returns. Any number of processes may work on a project at
+    the same time. A face is a `Face`: its photo's path relative to the image root, and its number
+    in that photo. Every call that names a face raises `InputError` for one that is not there, and
+    every call `StoreError` when the database cannot be used.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, store: Store) -> None:
+        self.folder, self.settings, self.store = folder, settings, store
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | Path,
+        images: str | Path,
+        scheme: str | Path | Scheme,
+        *,
+        name: str | None = None,
+        author: str = "",
+        read: bool = True,
+        heard: Heard = _ignore,
+    ) -> Self:
+        """A new project in ``folder`` with the photos below ``images``, which stay where they are.
+
+        Photos are read once for their content hashes; ``heard`` is told how many of how many.
+        ``read`` False leaves that to a later `scan`. Raises `InputError` when there is a project
+        already or no photo is found.
+        """
+        folder, root = Path(folder), Path(images)
+        chosen = load_scheme(scheme)
+        find_images(root)
+        settings = Settings(name or folder.resolve().name or "project", images_setting(folder, root))
+        create_folder(folder, settings, chosen, author)
+        project = cls.open(folder)
+        project.scan(read=read, heard=heard)
+        return project
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """The project in ``folder``; raises `InputError` when there is none, or its settings are wrong."""
+        folder = Path(folder)
+        settings = read_settings(folder)
+        return cls(folder, settings, Store.open(database(folder)))
+
+    def close(self) -> None:
+        """Give back the database's file; the project is not to be used afterwards."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Project {self.settings.name!r} in {self.folder}, scheme {self.scheme.name!r}>"
+
+    @property
+    def scheme(self) -> Scheme:
+        """The project's present scheme."""
+        return self.store.scheme()
+
+    @property
+    def images(self) -> Path:
+        """The image root, absolute."""
+        return self.settings.image_root(self.folder)
+
+    def status(self) -> Status:
+        """How the project stands, in numbers."""
+        return look(self.store, self.folder, self.settings)
+
+    # Photos
+
+    def scan(self, *, read: bool = True, heard: Heard = _ignore) -> ScanReport:
+        """Look what has become of the photos: new, moved, changed and missing ones.
+
+        Photos that were moved or renamed are found by their content and keep their labels. New and
+        changed ones are read for their content hashes unless ``read`` is False; what was read stays
+        when that is interrupted. Nothing that has labels is ever forgotten.
+        """
+        with one_at_a_time(self.folder):
+            return scan(self.store, self.images, self._compare(self.images), read=read, heard=heard)
+
+    def relocate(self, images: str | Path, *, read: bool = True, heard: Heard = _ignore) -> ScanReport:
+        """The photos are below ``images`` now: by their names there, or by their content.
+
+        Raises `InputError`, with nothing changed, when not one of them is there.
+        """
+        root = Path(images)
+        with one_at_a_time(self.folder):
+            found = self._compare(root)
+            if found.known and not found.found:
+                raise InputError(
+                    f"{root}: none of the project's {len(found.known)} photos is there, by name or by content"
+                )
+            settings = replace(self.settings, images=images_setting(self.folder, root))
+            write_settings(self.folder, settings)
+            self.settings = settings
+            return scan(self.store, self.images, found, read=read, heard=heard)
+
+    def image(self, face: Face | str) -> ImageFile:
+        """The photo of a face, or the one of this name; raises `ImageError` for a name that leads
+        out of the image root."""
+        return image_below(self.images, face if isinstance(face, str) else face.image)
+
+    # Faces
+
+    def faces(self, state: FaceState | str | None = None) -> Iterator[Face]:
+        """The faces, or those in one state, in the order in which they were added."""
+        last: StoredFace | None = None
+        while page := self.store.page(None if state is None else FaceState(state), last, _PAGE):
+            yield from (face.face for face in page)
+            last = page[-1]
+
+    def find(self, face: Face) -> StoredFace:
+        """What the project knows about a face: state, reason, note, attributes, score."""
+        found = self.store.find_face(face.image, face.index)
+        if found is None:
+            raise InputError(f"{face.image}: the project has no face {face.index + 1} in it")
+        return found
+
+    def add_face(self, image: str, box: Box, author: str) -> Face:
+        """A face that a person drew a box around, in the photo of this name."""
+        photo = self.store.find_image(image)
+        if photo is None:
+            raise InputError(f"{image}: is no photo of the project; new ones are found by a scan")
+        nobody = [f for f in self.store.faces_of_image(photo.id) if f.state is FaceState.NO_FACE]
+        if nobody:
+            return self.store.set_box(nobody[0].id, box, author).face
+        (face_id,) = self.store.add_faces([NewFace(photo.id, box)])
+        return self.store.face(face_id).face
+
+    def landmarks(self, face: Face) -> Landmarks:
+        """The points of a face in the present scheme: what people said and, where they said
+        nothing, what the newest prediction says; NaN where neither does."""
+        return self.store.current(self.find(face).id, fill=True)
+
+    def history(self, face: Face) -> list[Annotation]:
+        """Every annotation of a face, the oldest first."""
+        return self.store.history(self.find(face).id)
+
+    def annotate(
+        self,
+        face: Face,
+        landmarks: Landmarks | ArrayLike,
+        *,
+        author: str,
+        state: FaceState | str = FaceState.DONE,
+        base_revision: int | None = None,
+    ) -> Annotation:
+        """Store what ``author`` says about a face, as a new revision.
+
+        ``landmarks`` are of the present scheme; an array (N, 2) is taken as confirmed. ``done`` and
+        ``reviewed`` confirm all of them. ``base_revision`` is the revision that the author saw:
+        when there is a newer one both are kept, and the result's ``crossed`` is True. Raises
+        `InputError` when the points do not fit the scheme.
+        """
+        known = self.find(face)
+        points = landmarks if isinstance(landmarks, Landmarks) else Landmarks(self.scheme, landmarks)
+        return self.store.annotate(
+            known.id,
+            points,
+            author,
+            state=FaceState(state),
+            started_from=known.prediction_id,
+            base_revision=base_revision,
+        )
+
+    def review(self, face: Face, author: str) -> StoredFace:
+        """A second person has looked at a finished face and agrees."""
+        return self._to(face, FaceState.REVIEWED, author, "")
+
+    def send_back(self, face: Face, comment: str, author: str, point: str | None = None) -> StoredFace:
+        """Return a face with a comment, pinned to a point where it concerns one."""
+        known = self._to(face, FaceState.RETURNED, author, comment)
+        self.store.add_comment(known.id, comment, author, point)
+        return known
+
+    def reject(self, face: Face, author: str, reason: str = "") -> StoredFace:
+        """The face is none, or cannot be labelled: it leaves queue and exports."""
+        return self._to(face, FaceState.REJECTED, author, reason)
+
+    def skip(self, face: Face, author: str, reason: str = "") -> StoredFace:
+        """Not now: the face leaves the queue until somebody takes it up again."""
+        return self._to(face, FaceState.SKIPPED, author, reason)
+
+    def comment(self, face: Face, text: str, author: str, point: str | None = None) -> Event:
+        """Say something about a face, or about one of its points, by name."""
+        return self.store.add_comment(self.find(face).id, text, author, point)
+
+    def queue(self, limit: int | None = None) -> list[QueueItem]:
+        """The faces that wait for a person, the most urgent first: all, or the first ``limit``."""
+        return items(self.store, limit)
+
+    # Models and files
+
+    def prelabel(
+        self,
+        model: str | Path | None = None,
+        *,
+        only: Literal["new"] | None = None,
+        device: str = "auto",
+        flip: bool = False,
+        passes: int | None = None,
+        heard: Callable[[Job], None] = _ignore,
+    ) -> PrelabelReport:
+        """Find faces in photos that nobody has searched, and predict points that nobody has confirmed.
+
+        Runs in a process of its own and waits for it; ``heard`` is told how far it is. Ctrl-C keeps
+        what is done, and the same call goes on from there. ``model`` is the settings' by default,
+        ``only="new"`` leaves alone what has a prediction of another model. Raises `InputError` with
+        the process's own line where it failed.
+        """
+        return self.start_prelabel(model, only=only, device=device, flip=flip, passes=passes).wait(heard)
+
+    def start_prelabel(
+        self,
+        model: str | Path | None = None,
+        *,
+        only: Literal["new"] | None = None,
+        device: str = "auto",
+        flip: bool = False,
+        passes: int | None = None,
+    ) -> Prelabelling:
+        """As `prelabel`, without waiting: the result is followed or stopped by whoever started it."""
+        name = self.settings.model if model is None else str(model)
+        if local_model(self.folder, name) is None and Path(name).suffix:
+            name = str(Path(name).absolute())
+        arguments = {"images": str(self.images), "model": name, "device": device, "flip": flip}
+        arguments |= {"only": only, "passes": passes}
+        return Prelabelling.start(self.folder, self.store, arguments)
+
+    def import_annotations(
+        self,
+        path: str | Path,
+        format: str | None = None,  # noqa: A002 - as in labelkit.read
+        *,
+        author: str,
+        as_: As = "confirmed",
+        scheme: str | Path | Scheme | None = None,
+        images: str | Path | None = None,
+        heard: Heard = _ignore,
+    ) -> ImportReport:
+        """Take over the faces of an annotation file, ``confirmed`` or ``to-review``.
+
+        Faces of another scheme are translated, and always to be reviewed. What a person annotated
+        here stays, and what was imported before is not added again. ``scheme`` and ``images`` are
+        the file's, told by itself where they are None. No photo is opened.
+        """
+        path = Path(path)
+        given = None if images is None else Path(images)
+        data = read_for(path, self.images, self.scheme, format_name=format, given=scheme, images=given)
+        with one_at_a_time(self.folder):
+            return import_dataset(self.store, self.images, data, path, author, as_, heard)
+
+    def export(
+        self,
+        format: str,  # noqa: A002 - as in labelkit.write
+        out: str | Path,
+        *,
+        include_predicted: bool = False,
+        reviewed_only: bool = False,
+        split: str | None = None,
+        by: By = "photo",
+        heard: Callable[[str], None] = _ignore,
+    ) -> ExportReport:
+        """Write the confirmed faces, at once or not at all, with a side file that says whose they are.
+
+        Faces of which only some points are confirmed are named in the report and left out.
+        ``heard`` is told, before anything is in its place, what the format cannot hold. Raises
+        `InputError`, with nothing written, when there is no face or the format cannot hold one.
+        """
+        options = ExportOptions(format, include_predicted, reviewed_only, split, by)
+        return export(self.store, self.folder, self.images, Path(out), options, heard)
+
+    # The scheme
+
+    def plan_scheme_change(
+        self, scheme: str | Path | Scheme, renamed: Mapping[str, str] | None = None
+    ) -> SchemeChange:
+        """What it would mean to go on with another scheme; ``describe()`` says it in words.
+
+        ``renamed`` maps old names to new ones; None takes points that stand at one place under an
+        old and a new name for renamed.
+        """
+        old, new = self.scheme, load_scheme(scheme)
+        return plan_change(old, new, guess_renames(old, new) if renamed is None else renamed)
+
+    def change_scheme(self, plan: SchemeChange, author: str, note: str = "") -> SchemeSwitch:
+        """Make ``plan.new`` the project's scheme. No annotation is touched; finished faces wait for
+        added points. Raises `InputError` when the scheme is no longer the one of the plan."""
+        return self._switched(self.store.change_scheme(plan, author, note))
+
+    def plan_scheme_undo(self) -> SchemeChange:
+        """What `undo_scheme_change` would do; raises `InputError` when there is nothing to undo."""
+        now = self.store.scheme_revision()
+        undone = now.restores or now.revision
+        if undone == 1:
+            raise InputError("the scheme is the one that the project began with: nothing to undo")
+        before = self.store.scheme_revision(undone - 1)
+        place = {uid: index for index, uid in enumerate(now.uids)}
+        return SchemeChange(now.scheme, before.scheme, tuple(place.get(uid, -1) for uid in before.uids))
+
+    def undo_scheme_change(self, author: str) -> SchemeSwitch:
+        """Go back one change; removed points return with what was annotated."""
+        return self._switched(self.store.undo_scheme_change(author))
+
+    def scheme_history(self) -> list[SchemeRevision]:
+        """Every revision of the scheme, the oldest first."""
+        return self.store.scheme_history()
+
+    def _switched(self, switch: SchemeSwitch) -> SchemeSwitch:
+        keep_scheme(self.folder, switch.revision)
+        return switch
+
+    def _to(self, face: Face, state: FaceState, author: str, reason: str) -> StoredFace:
+        return self.store.set_state(self.find(face).id, state, author, reason)
+
+    def _compare(self, root: Path) -> Comparison:
+        return compare(self.store, root, [self.folder / name for name in FOLDERS])
