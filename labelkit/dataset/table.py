@@ -22,7 +22,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,15 @@ from labelkit.landmarks import Landmarks, State, Visibility
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The columns before those of the points.
-COLUMNS = ("image", "face", "x0", "y0", "x1", "y1", "kind", "source", "score", "scheme")
-_SIDES = ("x0", "y0", "x1", "y1")
-_ENDS = ("_x", "_y", "_visibility", "_state")
-_TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
-_KINDS = ("landmarks", "detector", "user")
+#: The number of a face in its photo: a person counts by it, readers count themselves.
+FACE = "face"
+#: The columns of the box, and all columns before those of the points.
+SIDES = ("x0", "y0", "x1", "y1")
+COLUMNS = ("image", FACE, *SIDES, "kind", "source", "score", "scheme")
+#: How the headings of a point's columns end.
+ENDS = ("_x", "_y", "_visibility", "_state")
+#: What an attribute's type is called where a heading says it.
+TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 
 #: Codes of a word that is not there, and of one that nobody knows.
 _EMPTY, _UNKNOWN_WORD = -1, -2
@@ -54,7 +57,7 @@ def to_frame(samples: Sequence[Sample], images: Sequence[str], names: Sequence[s
     """
     import pandas as pd
 
-    photos = {"image": _objects(list(images)), "face": np.array(_faces(images), np.int64)}
+    photos = {"image": _objects(list(images)), FACE: np.array(_faces(images), np.int64)}
     faces = [sample.landmarks for sample in samples]
     schemes = {"scheme": _objects([None if face is None else face.scheme for face in faces])}
     columns = photos | _boxes(samples) | schemes | _points(samples, names)
@@ -90,19 +93,19 @@ class Rows:
 
     def __init__(self, frame: pd.DataFrame, scheme: str, names: Sequence[str]) -> None:
         there = {str(column) for column in frame.columns}
-        needed = ["image", *(f"{name}{end}" for name in names for end in _ENDS[:2])]
+        needed = ["image", *(f"{name}{end}" for name in names for end in ENDS[:2])]
         if missing := [column for column in needed if column not in there]:
             raise InputError(f"the table has no column {missing[0]!r}")
         self._scheme, self._names = scheme, tuple(names)
         self._schemes = _column(frame, "scheme")
-        self._has_boxes = set(_SIDES) <= there
+        self._has_boxes = set(SIDES) <= there
         self._images = frame["image"].tolist()
         self._xy = _floats(frame, needed[1:]).reshape(len(frame), len(names), 2)
         self._visibility = _codes(frame, [f"{name}_visibility" for name in names], Visibility)
         self._state = _codes(frame, [f"{name}_state" for name in names], State)
-        self._box = _floats(frame, [*_SIDES, "score"])
+        self._box = _floats(frame, [*SIDES, "score"])
         self._kind, self._source = (_column(frame, name) for name in ("kind", "source"))
-        taken = {*COLUMNS, *(f"{name}{end}" for name in (*names, *point_names(frame)) for end in _ENDS)}
+        taken = {*COLUMNS, *(f"{name}{end}" for name in (*names, *point_names(frame)) for end in ENDS)}
         self._attributes = {
             str(name): frame[name].tolist() for name in frame.columns if str(name) not in taken
         }
@@ -131,9 +134,9 @@ class Rows:
             return None
         self._check(np.isinf(xy).any(axis=1), "has a coordinate that is no finite number")
         self._check(
-            visibility == _UNKNOWN_WORD, f"has a visibility that is none of {', '.join(_words(Visibility))}"
+            visibility == _UNKNOWN_WORD, f"has a visibility that is none of {', '.join(words(Visibility))}"
         )
-        self._check(state == _UNKNOWN_WORD, f"has a state that is none of {', '.join(_words(State))}")
+        self._check(state == _UNKNOWN_WORD, f"has a state that is none of {', '.join(words(State))}")
         visibility = np.where(visibility == _EMPTY, Visibility.UNKNOWN, visibility)
         return Landmarks(self._scheme, xy, np.where(state == _EMPTY, State.CONFIRMED, state), visibility)
 
@@ -148,8 +151,8 @@ class Rows:
         if all(map(math.isnan, (x0, y0, x1, y1))):
             return None
         kind = "landmarks" if _is_empty(self._kind[row]) else self._kind[row]
-        if kind not in _KINDS:
-            raise InputError(f"kind is {kind!r}, none of {', '.join(_KINDS)}")
+        if kind not in get_args(BoxKind):
+            raise InputError(f"kind is {kind!r}, none of {', '.join(get_args(BoxKind))}")
         if math.isinf(score):
             raise InputError("score is no finite number")
         source = None if _is_empty(self._source[row]) else str(self._source[row])
@@ -178,7 +181,7 @@ def _boxes(samples: Sequence[Sample]) -> dict[str, Any]:
     sides = np.array([box.xyxy if box else [math.nan] * 4 for box in boxes], np.float64).reshape(-1, 4)
     scores = [math.nan if box is None or box.score is None else box.score for box in boxes]
     return {
-        **dict(zip(_SIDES, sides.T, strict=True)),
+        **dict(zip(SIDES, sides.T, strict=True)),
         "kind": _objects([box.kind if box else None for box in boxes]),
         "source": _objects([box.source if box else None for box in boxes]),
         "score": np.array(scores, np.float64),
@@ -189,7 +192,7 @@ def _attributes(samples: Sequence[Sample], taken: Collection[str]) -> dict[str, 
     """The columns of the attributes; raises `InputError` for one that is called like another."""
     names = dict.fromkeys(str(name) for sample in samples for name in sample.attributes)
     for name in names:
-        if name in taken or name in COLUMNS or name.endswith(_ENDS) or name.rpartition(":")[2] in _TYPES:
+        if name in taken or name in COLUMNS or name.endswith(ENDS) or name.rpartition(":")[2] in TYPES:
             raise InputError(
                 f"attribute {name!r} is called like a column of the points or the box; rename it"
             )
@@ -216,19 +219,20 @@ def _faces(images: Sequence[str]) -> list[int]:
     return numbers
 
 
-def _words(kind: type[IntEnum]) -> list[str]:
+def words(kind: type[IntEnum]) -> list[str]:
+    """What a table calls the members of `State` or `Visibility`, in their order."""
     return [member.name.lower() for member in kind]
 
 
 def _categories(codes: NDArray[np.int8], kind: type[IntEnum]) -> pd.Categorical[str]:
     import pandas as pd
 
-    return pd.Categorical.from_codes(codes, categories=pd.Index(_words(kind)))
+    return pd.Categorical.from_codes(codes, categories=pd.Index(words(kind)))
 
 
 def _codes(frame: pd.DataFrame, columns: Sequence[str], kind: type[IntEnum]) -> NDArray[np.int8]:
     """The numbers of a kind's words, (rows, columns), `_EMPTY` where there is none."""
-    numbers = {word: number for number, word in enumerate(_words(kind))}
+    numbers = {word: number for number, word in enumerate(words(kind))}
     codes = np.full((len(frame), len(columns)), _EMPTY, np.int8)
     for index, column in enumerate(columns):
         if column in frame:
@@ -274,9 +278,9 @@ def _attribute(heading: str, value: Any) -> tuple[str, Attribute]:
     plain = value.item() if isinstance(value, np.generic) else value
     if not isinstance(plain, bool | int | float | str):
         raise InputError(f"{plain!r} is no attribute: number, text, True or False")
-    if kind not in _TYPES or not name:
+    if kind not in TYPES or not name:
         return heading, plain
     whole = kind == "int" and isinstance(plain, float) and plain.is_integer()
-    if not (whole or type(plain) is _TYPES[kind] or (kind == "float" and type(plain) is int)):
+    if not (whole or type(plain) is TYPES[kind] or (kind == "float" and type(plain) is int)):
         raise InputError(f"attribute {name!r} is {plain!r}, not of type {kind}")
-    return name, cast(Attribute, _TYPES[kind](plain))
+    return name, cast(Attribute, TYPES[kind](plain))

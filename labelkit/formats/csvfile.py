@@ -20,10 +20,11 @@ from pathlib import Path
 
 from labelkit import atomic
 from labelkit.dataset import Dataset
+from labelkit.dataset.table import FACE
 from labelkit.errors import FormatError, InputError
 from labelkit.formats.plaintext import brief, glance, is_number, read_text
 from labelkit.formats.reading import FacesRead, image_root
-from labelkit.formats.tables import FACE, Cell, Columns, Row, column_type, columns_to_write, read_rows
+from labelkit.formats.tables import Cell, Columns, Row, column_type, columns_to_write, read_rows
 from labelkit.formats.writing import WriteReport, root_to_write
 from labelkit.scheme import Scheme
 

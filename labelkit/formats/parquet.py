@@ -19,11 +19,12 @@ from typing import Any
 
 from labelkit import atomic
 from labelkit.dataset import Dataset
+from labelkit.dataset.table import FACE
 from labelkit.errors import FormatError, InputError
 from labelkit.formats.extras import extra
 from labelkit.formats.plaintext import brief, glance
 from labelkit.formats.reading import FacesRead, image_root
-from labelkit.formats.tables import FACE, Columns, Row, column_type, columns_to_write, read_rows
+from labelkit.formats.tables import Columns, Row, column_type, columns_to_write, read_rows
 from labelkit.formats.writing import WriteReport, root_to_write, scheme_to_write
 from labelkit.scheme import Scheme, scheme_from_dict
 

@@ -39,6 +39,7 @@ from typing import cast, get_args
 import numpy as np
 
 from labelkit.dataset import Attribute, Dataset, Sample
+from labelkit.dataset.table import COLUMNS, ENDS, FACE, SIDES, TYPES, words
 from labelkit.errors import FormatError, InputError
 from labelkit.formats.plaintext import brief
 from labelkit.formats.reading import FacesRead, locate_image, match_names, scheme_name, tight
@@ -50,16 +51,9 @@ from labelkit.scheme import Scheme
 
 Cell = bool | int | float | str | None
 
-#: The names of an attribute's types.
-TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
-
-#: A column that is not read: a person counts the faces by it, the reader by itself.
-FACE = "face"
-
-_SIDES = ("x0", "y0", "x1", "y1")
 _TEXTS = ("image", "kind", "source", "scheme")
-_VISIBILITY = {value.name.lower(): value for value in Visibility}
-_STATE = {value.name.lower(): value for value in State}
+_VISIBILITY = dict(zip(words(Visibility), Visibility, strict=True))
+_STATE = dict(zip(words(State), State, strict=True))
 
 
 @dataclass(frozen=True)
@@ -86,10 +80,10 @@ class Columns:
             raise InputError(f"has the column {brief(heading)} {times} times")
         if "image" not in self.place:
             raise InputError("has no column 'image'")
-        sides = [side for side in _SIDES if side in self.place]
-        if sides and len(sides) < len(_SIDES):
+        sides = [side for side in SIDES if side in self.place]
+        if sides and len(sides) < len(SIDES):
             raise InputError(
-                f"has the columns {', '.join(sides)} of a box, but not all of {', '.join(_SIDES)}"
+                f"has the columns {', '.join(sides)} of a box, but not all of {', '.join(SIDES)}"
             )
         for heading in self.headings:
             other = heading[:-1] + ("y" if heading.endswith("_x") else "x")
@@ -109,8 +103,8 @@ class Columns:
     @cached_property
     def attributes(self) -> dict[int, str]:
         """The attributes' names by the number of their column."""
-        own = {FACE, "score", *_TEXTS, *_SIDES}
-        own |= {f"{name}_{what}" for name in self.points for what in ("x", "y", "visibility", "state")}
+        own = set(COLUMNS)
+        own |= {f"{name}{end}" for name in self.points for end in ENDS}
         typed = {heading: heading.rpartition(":")[0] for heading in self.headings if _typed(heading)}
         return {
             index: typed.get(heading, heading) for heading, index in self.place.items() if heading not in own
@@ -121,7 +115,7 @@ def column_type(heading: str) -> type | None:
     """Of which type the cells of a column are; None for one that only a table of others has."""
     if typed := _typed(heading):
         return typed
-    if heading in (*_SIDES, "score") or heading.endswith(("_x", "_y")):
+    if heading in (*SIDES, "score") or heading.endswith(("_x", "_y")):
         return float
     if heading == FACE:
         return int
@@ -249,7 +243,7 @@ class _Reader:
     def _box(self, cells: Sequence[Cell], landmarks: Landmarks | None) -> Box | None:
         if not self._has_boxes:
             return tight(landmarks.xy, landmarks.scheme) if landmarks is not None else None
-        sides = [self._cell(cells, side) for side in _SIDES]
+        sides = [self._cell(cells, side) for side in SIDES]
         if all(side is None for side in sides):
             return None
         if None in sides:
@@ -287,7 +281,7 @@ def _known(
 def _boxes(dataset: Dataset) -> dict[str, list[Cell]]:
     boxes = [sample.box for sample in dataset]
     columns: dict[str, list[Cell]] = {
-        side: [None if box is None else float(getattr(box, side)) for box in boxes] for side in _SIDES
+        side: [None if box is None else float(getattr(box, side)) for box in boxes] for side in SIDES
     }
     for what in ("kind", "source", "score"):
         columns[what] = [None if box is None else getattr(box, what) for box in boxes]
