@@ -75,12 +75,8 @@ class Jobs(Part):
         return self._report(job, {key: value for key, value in told.items() if value is not None})
 
     def finish(self, job: Job, message: str = "") -> Job:
-        """The work is done."""
+        """The work is done, or, when it was asked to stop before, ended as cancelled."""
         return self._report(job, {"state": JobState.DONE.value, "message": message})
-
-    def stop(self, job: Job, message: str = "") -> Job:
-        """The work has stopped before its end, because it was asked to."""
-        return self._report(job, {"state": JobState.CANCELLED.value, "message": message})
 
     def fail(self, job: Job, message: str) -> Job:
         """The work has failed; ``message`` is one line for the user."""
@@ -113,12 +109,14 @@ class Jobs(Part):
         time = tables.now()
         if "message" in values:
             checked_text(values["message"], "a message")
-        if "state" in values:
-            values["finished"] = time
         with self._database.write() as connection:
-            newest = connection.execute(select(jobs.c.attempt, jobs.c.state).where(jobs.c.id == job.id)).one()
+            newest = connection.execute(select(jobs).where(jobs.c.id == job.id)).one()
             if (newest.attempt, newest.state) != (job.attempt, JobState.RUNNING):
                 raise InputError(f"job {job.id} is no longer in the hands of this process")
+            if values.get("state") == JobState.DONE and newest.cancel:
+                values["state"] = JobState.CANCELLED.value
+            if "state" in values:
+                values["finished"] = time
             return _set(connection, job.id, {"heartbeat": time, **values})
 
 

@@ -122,7 +122,7 @@ def test_a_state_changes_with_an_entry_in_the_history(store: Store, make: Any) -
     (face,) = make.faces()
     stored = store.set_state(face, FaceState.REJECTED, "Zoë", "blurred")
     assert (stored.state, stored.reason) == (FaceState.REJECTED, "blurred")
-    store.set_state(face, FaceState.REJECTED, "Zoë", "blurred")
+    assert store.set_state(face, FaceState.REJECTED, "Zoë", "dark").reason == "dark"
     (event,) = store.events(face)
     assert (event.kind, event.before, event.after) == (EventKind.STATE, "todo", "rejected")
     assert (event.author, event.text) == ("Zoë", "blurred")

@@ -56,7 +56,8 @@ def test_a_running_job_is_asked_to_stop(store: Store) -> None:
     job = store.jobs.start(store.jobs.add("prelabel", {}).id)
     assert store.jobs.cancel(job.id).state == JobState.RUNNING
     assert store.jobs.beat(job).cancel
-    assert store.jobs.stop(job).state == JobState.CANCELLED
+    stopped = store.jobs.finish(job, "3 of 10")
+    assert (stopped.state, stopped.message) == (JobState.CANCELLED, "3 of 10")
     again = store.jobs.start(job.id)
     assert (again.state, again.attempt, again.cancel) == (JobState.RUNNING, 2, False)
     assert store.jobs.fail(again, "no such model").message == "no such model"
