@@ -18,12 +18,14 @@ is unknown is written as visible.
 A point of which one coordinate alone is negative says neither; such a face is left out.
 
 A folder is taken for one of MERL-RAV, not of 300-W, if one of its first files holds a line
-``-1 -1`` or "merl" is part of the folder's name. `labelkit.formats.facefiles` says which photo a
-file belongs to, and how files are named that `write` makes.
+``-1 -1`` or if its path says "merl_rav". The labels are released without photos: read the folder
+``merl_rav_organized`` that their own script makes, or give ``images``. `labelkit.formats.facefiles`
+says which photo a file belongs to, and how files are named that `write` makes.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,6 +40,8 @@ from labelkit.formats.plaintext import glance
 from labelkit.formats.writing import FaceToWrite, WriteReport, lost_states, said
 from labelkit.landmarks import Landmarks, Visibility
 from labelkit.scheme import Scheme
+
+_NAME = re.compile("merl[-_ ]?rav", re.IGNORECASE)
 
 #: How many files of a folder are looked at to tell the format.
 _FIRST = 50
@@ -73,7 +77,7 @@ def write(dataset: Dataset, path: str | Path, *, images: str | Path | None = Non
 def looks_like(path: Path) -> bool:
     """Whether this is a folder of MERL-RAV files, or a file of them."""
     files = _FILES.walk(path) if path.is_dir() else [path] if path.suffix.lower() == _FILES.suffix else []
-    named = "merl" in path.resolve().name.lower()
+    named = _NAME.search(str(path.resolve())) is not None
     return bool(files) and (named or any(map(_hides_itself, files[:_FIRST])))
 
 

@@ -246,6 +246,7 @@ def test_it_is_told_from_300w_by_a_point_that_the_face_hides_or_by_its_folder(tm
     assert formats.guess_format(tmp_path / "x/b.pts").name == "merl"
     assert formats.guess_format(tmp_path / "x/a.pts").name == "300w"
     pair(tmp_path / "merl_rav_organized/left", "a", "5 6\n7 8\n9 9")
-    assert formats.guess_format(tmp_path / "merl_rav_organized").name == "merl"
-    (tmp_path / "merl").mkdir()
-    assert not merl.looks_like(tmp_path / "merl")
+    for path in ("merl_rav_organized", "merl_rav_organized/left", "merl_rav_organized/left/a.pts"):
+        assert formats.guess_format(tmp_path / path).name == "merl"
+    (tmp_path / "MERL-RAV").mkdir()
+    assert not merl.looks_like(tmp_path / "MERL-RAV")
