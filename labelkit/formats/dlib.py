@@ -42,6 +42,7 @@ imglab declares ISO-8859-1 whatever names are written in, so one that means no p
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -205,16 +206,22 @@ def _photo(root: Path, name: str) -> Path:
 
 def _landmarks(box: ImglabBox, parts: _Parts) -> Landmarks | None:
     xy = np.full((parts.count, 2), np.nan)
-    for name, (x, y) in box.parts.items():
-        point = parts.place.get(name)
-        if point is None:
-            continue  # the given scheme has fewer points than the file
-        if not 0 <= point < parts.count:
-            raise InputError(f"has a part {brief(name)}, but {parts.name} has {parts.count} points")
-        if np.isfinite(xy[point]).all():
-            raise InputError(f"has the part {brief(name)} twice")
-        xy[point] = _number(f"x of part {name}", x), _number(f"y of part {name}", y)
-    return Landmarks(parts.name, xy) if np.isfinite(xy).any() else None
+    # A given scheme may have fewer points than the file names.
+    found = {name: parts.place[name] for name in box.parts if name in parts.place}
+    outside = [name for name, point in found.items() if point >= parts.count]
+    if outside:
+        raise InputError(f"has a part {brief(outside[0])}, but {parts.name} has {parts.count} points")
+    if len(set(found.values())) < len(found):
+        raise InputError("has a point twice, with a zero before its number and without")
+    if not found:
+        return None
+    places = [
+        (_number(f"x of part {name}", x), _number(f"y of part {name}", y))
+        for name, (x, y) in box.parts.items()
+        if name in found
+    ]
+    xy[list(found.values())] = places
+    return Landmarks(parts.name, xy)
 
 
 def _rectangle(given: Mapping[str, str]) -> Array:
@@ -226,7 +233,7 @@ def _rectangle(given: Mapping[str, str]) -> Array:
 
 
 def _number(what: str, text: str) -> float:
-    if not is_number(text.strip()) or not np.isfinite(float(text)):
+    if not is_number(text.strip()) or not math.isfinite(float(text)):
         raise InputError(f"{what} is {brief(text)}, not a number")
     return float(text)
 

@@ -224,7 +224,7 @@ def test_names_of_the_given_scheme_are_found_among_more(tmp_path: Path) -> None:
 BAD_BOXES = {
     "too many points": (box(parts("00", "01", "02", "03")), "has a part '03', but drawn3 has 3 points"),
     "part twice": (box(parts("00", "00")), "has the part '00' twice"),
-    "number twice": (box(parts("1", "01")), "has the part '01' twice"),
+    "number twice": (box(parts("1", "01")), "has a point twice"),
     "part without name": (box("<part x='1' y='2'/>"), "has a part without name"),
     "part without y": (box("<part name='00' x='1'/>"), "has a part without y"),
     "words": (box("<part name='00' x='one' y='2'/>"), "x of part 00 is 'one', not a number"),
