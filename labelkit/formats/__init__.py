@@ -107,13 +107,12 @@ def read(
 ) -> Dataset:
     """The faces in an annotation file or folder; photos are looked for, not opened.
 
-    ``format`` is told by the file where it is None, and the scheme by the number of points.
+    ``format`` is told by the file where it is None, and the scheme by the number or the names of points.
     ``images`` is the folder to which the photos' names are relative, by default that of the
     annotations. ``subset`` is a part of a published data set, as "challenge" of 300-W or "largepose"
-    of WFLW. What cannot be read is left out and named in the data set's ``report``, or,
-    with ``strict``, raises `FormatError` at once. Raises `InputError` where the format is unknown or has
-    not this subset,
-    `FormatError` where the file as a whole is not of that format.
+    of WFLW. What cannot be read is left out and named in the data set's ``report``, or, with
+    ``strict``, raises `FormatError` at once. Raises `InputError` where the format is unknown or has not
+    this subset, `FormatError` where the file as a whole is not of that format.
     """
     chosen = find_format(format) if format is not None else guess_format(path)
     if subset is not None and not chosen.subsets:
