@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labelkit.cli.output import AsJson, Device, ModelName, note, note_all, photo_bar, say, say_json, shown
+from labelkit.cli.output import AsJson, Device, ModelName, counting_bar, note, note_all, say, say_json, shown
 from labelkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -123,7 +121,7 @@ def _by_model(
     from labelkit.models.registry import load_model
 
     network = load_model(model, device)
-    with _progress(len(labelled)) as heard:
+    with counting_bar("faces") as heard:
         return fit_by_model(
             labelled,
             network,
@@ -133,12 +131,6 @@ def _by_model(
             trained=trained_on(network.card),
             heard=heard,
         )
-
-
-@contextmanager
-def _progress(faces: int) -> Iterator[Callable[[int, int], None]]:
-    with photo_bar(faces) as bar:
-        yield lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total)
 
 
 def _write(result: SchemeFit, out: Path, figure: Path | None) -> None:
