@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from labelkit.cli import scheme_fit
+from labelkit.cli import scheme_convert, scheme_fit
 from labelkit.cli.output import STDOUT, AsJson, say, say_json, shown
 
 app = typer.Typer(help="Landmark schemes: list, draw, check.", no_args_is_help=True)
@@ -81,3 +81,9 @@ def validate(
 
 
 app.command("fit", epilog="Example: labelkit scheme fit faces/ --format 300w -o mine.json")(scheme_fit.fit)
+app.command(epilog="Example: labelkit scheme convert faces/ --to wflw98 -o out.txt --format-out wflw")(
+    scheme_convert.convert
+)
+app.command(epilog="Example: labelkit scheme diff wflw98 my-scheme.json --rename old=new")(
+    scheme_convert.diff
+)

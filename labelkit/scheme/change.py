@@ -180,13 +180,20 @@ class SchemeChange:
         return np.stack([index[new], new], axis=1)
 
 
-def plan_change(old: Scheme, new: Scheme, renamed: Mapping[str, str] | None = None) -> SchemeChange:
+def plan_change(
+    old: Scheme, new: Scheme, renamed: Mapping[str, str] | None = None, *, guess: bool = False
+) -> SchemeChange:
     """How ``new`` follows from ``old``: points of one name are one point.
 
-    ``renamed`` maps old names to new ones and goes before equal names. Raises `SchemeError` for
-    a name in it that the scheme does not have, or when two points would become one.
+    ``renamed`` maps old names to new ones and goes before equal names; with ``guess``, what
+    `guess_renames` finds among the others is taken for renamed too. Raises `SchemeError` for a
+    name in ``renamed`` that the scheme does not have, or when two points would become one.
     """
     renamed = dict(renamed or {})
+    if guess:
+        guessed = guess_renames(old, new)
+        taken = set(renamed.values())
+        renamed |= {a: b for a, b in guessed.items() if a not in renamed and b not in taken}
     for before, after in renamed.items():
         if before not in old.names:
             raise SchemeError(f"{before!r} cannot be renamed: scheme {old.name!r} has no such point")

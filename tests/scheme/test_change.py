@@ -141,6 +141,16 @@ def test_renames_are_guessed_from_exact_places() -> None:
     assert guess_renames(old, moved) == {}
 
 
+def test_what_is_said_goes_before_what_is_guessed() -> None:
+    old = named("a", "b", a=(0, 0), b=(1, 0))
+    new = named("c", "d", c=(0, 0), d=(1, 0))
+    assert plan_change(old, new).renamed == ()
+    assert plan_change(old, new, guess=True).renamed == (("a", "c"), ("b", "d"))
+    crossed = plan_change(old, new, {"a": "d"}, guess=True)
+    assert crossed.renamed == (("a", "d"),)
+    assert crossed.removed == ("b",)
+
+
 @given(st.permutations(range(68)), st.integers(0, 2**68 - 1))
 def test_guessed_renames_find_every_point_again(order: list[int], which: int) -> None:
     points = [IBUG.points[i] for i in order]
