@@ -70,7 +70,7 @@ def paper_vit_small(patch: Literal[8, 16]) -> TUFAConfig:
     return TUFAConfig("vit", f"vit_small_patch{patch}_224.dino", 256, 384, 6, 6, 1536, "full")
 
 
-def base(plane: Sequence[Sequence[float]], size: int = 96) -> TUFAConfig:
+def base(plane: Sequence[Sequence[float]], size: int = 128) -> TUFAConfig:
     """The bundled network; ``plane`` (68, 2) is that of ibug68, which gives the anchors."""
     return TUFAConfig(
         encoder="conv",
