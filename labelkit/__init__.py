@@ -18,6 +18,8 @@ __all__ = [
     "LabelkitError",
     "Landmarks",
     "Prediction",
+    "Project",
+    "QueueItem",
     "Sample",
     "Scheme",
     "__version__",
@@ -37,6 +39,8 @@ _HOMES = {
     "LabelkitError": "errors",
     "Landmarks": "landmarks",
     "Prediction": "prediction",
+    "Project": "project",
+    "QueueItem": "queue",
     "Sample": "dataset",
     "Scheme": "scheme",
     "detect_faces": "detect",
@@ -56,6 +60,8 @@ if TYPE_CHECKING:
     from labelkit.landmarks import Landmarks
     from labelkit.models.registry import load_model
     from labelkit.prediction import Prediction
+    from labelkit.project import Project
+    from labelkit.queue import QueueItem
     from labelkit.scheme import Scheme, load_scheme
     from labelkit.train.evaluate import Evaluation, evaluate
 else:

@@ -94,3 +94,42 @@ def test_a_disk_that_fails_during_the_rename_leaves_no_draft(
         atomic.write_files(tmp_path, {"a.txt": "new"})
     assert names(tmp_path) == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    for number in range(2):
+        with atomic.replacing_folder(target) as draft:
+            (draft / "sub").mkdir()
+            (draft / "sub" / f"{number}.txt").write_text("x")
+        assert [path.name for path in target.rglob("*.txt")] == [f"{number}.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_cannot_be_filled_leaves_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old.txt").write_text("old")
+    with pytest.raises(OSError, match="full"), atomic.replacing_folder(tmp_path / "out") as draft:
+        (draft / "new.txt").write_text("new")
+        raise OSError("full")
+    assert (tmp_path / "out" / "old.txt").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_cannot_take_its_name_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old.txt").write_text("old")
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if (self / "new.txt").exists():
+            raise OSError("busy")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match="busy"), atomic.replacing_folder(tmp_path / "out") as draft:
+        (draft / "new.txt").write_text("new")
+    assert (tmp_path / "out" / "old.txt").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

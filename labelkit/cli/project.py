@@ -55,7 +55,8 @@ def new(
             report = project.scan(read=not no_hash, heard=bar)
             chosen = project.scheme
     if as_json:
-        say_json({"project": folder, "scheme": chosen.name, "points": len(chosen), **asdict(report)})
+        facts = {"project": folder, "scheme": chosen.name, "points": len(chosen)}
+        say_json({**facts, **asdict(report), "added": report.photos})
         return
     say(f"{shown(folder)}: a project of {report.photos} photos, scheme {chosen.name} ({len(chosen)} points)")
     _tell_rest(report)

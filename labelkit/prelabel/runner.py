@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from labelkit.prelabel.files import log_path, report_path
 from labelkit.store import Job, JobState, Store
 
 KIND = "prelabel"
+
+#: The process that does the work, and is told the folder and the job.
+CHILD = ("-m", "labelkit.prelabel.child")
 
 #: How often a running job is asked how far it is, in seconds.
 _LOOK = 0.2
@@ -62,10 +65,10 @@ class Prelabelling:
         folder: Path,
         store: Store,
         arguments: Mapping[str, Any],
-        module: str = "labelkit.prelabel.child",
+        child: Sequence[str] = CHILD,
     ) -> Prelabelling:
         """Start a job on the project in ``folder``; ``arguments`` are ``images`` (the image root),
-        ``model``, ``device``, ``only``, ``flip`` and ``passes``.
+        ``model``, ``device``, ``only``, ``flip`` and ``passes``. ``child`` is what Python is to run.
 
         Raises `InputError` when one is running already.
         """
@@ -78,7 +81,7 @@ class Prelabelling:
         job = store.jobs.add(KIND, arguments)
         log = log_path(folder, job.id)
         log.parent.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", module, str(folder.absolute()), str(job.id)]
+        command = [sys.executable, *child, str(folder.absolute()), str(job.id)]
         with log.open("wb") as out:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True

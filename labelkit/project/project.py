@@ -222,6 +222,8 @@ class Project:
 
     def send_back(self, face: Face, comment: str, author: str, point: str | None = None) -> StoredFace:
         """Return a face with a comment, pinned to a point where it concerns one."""
+        if point is not None and point not in self.scheme.names:
+            raise InputError(f"scheme {self.scheme.name!r} has no point {point!r}")
         known = self._to(face, FaceState.RETURNED, author, comment)
         self.store.add_comment(known.id, comment, author, point)
         return known
