@@ -27,6 +27,8 @@ COMMANDS = [
     ["scheme", "list"],
     ["scheme", "show"],
     ["scheme", "validate"],
+    ["scheme", "convert"],
+    ["scheme", "diff"],
     ["models", "list"],
     ["models", "show"],
     ["models", "add"],
