@@ -1,9 +1,8 @@
-"""Small projects: photos of a few bytes, a model without a network."""
+"""Small projects: photos of a few bytes, and labels for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,47 +11,12 @@ from PIL import Image
 
 from labelkit.dataset import Dataset, Sample
 from labelkit.formats import write
-from labelkit.geometry import Box, Crop, Similarity
 from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks
-from labelkit.prediction import Prediction
 from labelkit.project import Project
 from labelkit.scheme import Scheme, load_scheme
 
 NAMES = ("a.png", "b.png", "sub/c.png", "sub/d e.png")
-
-
-@dataclass
-class Result:
-    """What `predict_photos` gives for a photo."""
-
-    boxes: tuple[Box, ...]
-    predictions: list[Prediction]
-    problem: str | None = None
-
-
-@dataclass
-class FakeModel:
-    """Finds one face in every photo but those called ``nobody``, and lays the plane over it."""
-
-    id: str = "fake@1"
-    asked: list[str] = field(default_factory=list)
-
-    def __call__(
-        self, photos: Iterable[tuple[ImageFile, tuple[Box, ...] | None]], scheme: Scheme
-    ) -> Iterator[Result]:
-        for file, given in photos:
-            self.asked.append(file.path.name)
-            found = (Box(10, 10, 50, 60, "detector", "fake", 0.75),)
-            boxes = (() if "nobody" in file.path.name else found) if given is None else given
-            if not file.path.is_file():
-                yield Result(boxes, [], f"{file.path}: there is no such file")
-                continue
-            yield Result(boxes, [self.said(box, scheme) for box in boxes])
-
-    def said(self, box: Box, scheme: Scheme) -> Prediction:
-        crop = Crop(Similarity(box.width, 0.0, *box.center))
-        return Prediction(crop.points_to_image(scheme.plane), self.id, crop, scheme.name)
 
 
 def make_photo(path: Path, shade: int = 0) -> Path:

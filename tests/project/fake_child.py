@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from conftest import FakeModel, Result
+from fake_model import FakeModel, Result
 
 from labelkit.errors import CheckpointError
 from labelkit.prelabel import work as prelabelling
@@ -26,7 +26,7 @@ prelabelling._PATIENCE = -1.0
 class Slow(FakeModel):
     def __call__(self, photos: Any, scheme: Scheme) -> Iterator[Result]:
         for result in super().__call__(photos, scheme):
-            time.sleep(0.02)
+            time.sleep(0.05)
             yield result
 
 

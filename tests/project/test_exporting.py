@@ -20,7 +20,8 @@ from labelkit.scheme import Point, Scheme
 from labelkit.scheme.edit import add_points
 from labelkit.store import FaceState
 
-from .conftest import NAMES, FakeModel, face_at, labels
+from .conftest import NAMES, face_at, labels
+from .fake_model import FakeModel
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from labelkit.scheme.convert import convert
 from labelkit.scheme.edit import reorder_points
 from labelkit.store import FaceState, NewFace
 
-from .conftest import NAMES, FakeModel, face_at, labels, make_photo
+from .conftest import NAMES, face_at, labels, make_photo
+from .fake_model import FakeModel
 
 
 def states(project: Project) -> dict[str, int]:

@@ -17,7 +17,8 @@ from labelkit.project.folder import one_at_a_time
 from labelkit.scheme import Scheme
 from labelkit.store import EventKind, FaceState
 
-from .conftest import NAMES, FakeModel, face_at
+from .conftest import NAMES, face_at
+from .fake_model import FakeModel
 
 
 @pytest.fixture
