@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +24,7 @@ PACKAGES = {
     "opencv-python-headless": True,
     "pillow": True,
     "safetensors": True,
+    "sqlalchemy": False,
     "matplotlib": False,
     "scikit-image": False,
     "panel": False,
@@ -145,6 +148,17 @@ def _schemes() -> Iterator[Finding]:
     yield Finding("schemes", bool(found), text or "none", "install labelkit again: pip install -e .", True)
 
 
+def _projects() -> Iterator[Finding]:
+    """Whether a project's database works here: not everywhere can processes share one."""
+    fix = "keep projects on a local disk, with an SQLite of 3.35 or newer"
+    with tempfile.TemporaryDirectory() as folder:
+        # Closed before the folder goes: Windows removes no open file.
+        with closing(sqlite3.connect(Path(folder, "try.db"))) as connection:
+            mode = str(connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+        fine = mode == "wal" and sqlite3.sqlite_version_info >= (3, 35)
+        yield Finding("project storage", fine, f"SQLite {sqlite3.sqlite_version}, journal mode {mode}", fix)
+
+
 def _folders() -> Iterator[Finding]:
     from labelkit.detect import cache_folder
     from labelkit.models.registry import user_models
@@ -171,6 +185,7 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "detectors": _detectors,
     "model base": _model,
     "schemes": _schemes,
+    "project storage": _projects,
     "folders": _folders,
 }
 
