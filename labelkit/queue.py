@@ -90,5 +90,6 @@ def _doubt(waiting: Waiting) -> str:
     if waiting.score is not None and waiting.spread:
         return f"{100 * waiting.score:.0f} % of the points are probably off"
     name = waiting.model.partition("@")[0]
-    by_detector = ", sorted by the face detector's doubt" if waiting.score is not None else ""
-    return f"{name} does not say how sure it is{by_detector}"
+    if waiting.score is None:
+        return f"{name} does not say how sure it is"
+    return f"the face detector's doubt ({name} gives none)"

@@ -80,10 +80,10 @@ def test_the_journey(work: Path, labels: Path) -> None:
     said = run("status", work).stdout
     assert "0 faces in 3 photos" in said
     assert "Next: labelkit prelabel work" in said
-    assert "1 of 1 faces imported from photos/labels.txt, confirmed" in run("import", work, labels).stdout
+    assert "1 of 1 face imported from photos/labels.txt, confirmed" in run("import", work, labels).stdout
     said = run("prelabel", work).stdout
-    assert "1 faces in 2 photos labelled by fake@1" in said
-    assert "nobody in 1 photos" in said
+    assert "1 face in 2 photos labelled by fake@1, 1 of them found by the detector" in said
+    assert "nobody was found in 1 photo" in said
     assert "Next: labelkit queue work" in said
     assert "b.png" in run("queue", work).stdout
     with Project.open(work) as project:
@@ -151,7 +151,7 @@ def test_a_scheme_change_shows_its_plan_and_waits_for_a_yes(work: Path, labels: 
     scheme = changed_scheme(here)
     run("import", work, labels)
     said = run("scheme-change", work, "new.json").stdout
-    for part in ("forehead", "jaw_8 -> chin", "1 finished faces will wait", "nothing was changed"):
+    for part in ("forehead", "jaw_8 -> chin", "1 finished face will wait", "nothing was changed"):
         assert part in said
     assert as_json("scheme-change", work, "new.json")["changed"] is False
     with Project.open(work) as project:
@@ -159,9 +159,9 @@ def test_a_scheme_change_shows_its_plan_and_waits_for_a_yes(work: Path, labels: 
     changed = as_json("scheme-change", work, "new.json", "--yes")
     assert (changed["changed"], changed["revision"], changed["waiting"]) == (True, 2, 1)
     assert changed["plan"]["renamed"] == [["jaw_8", "chin"]]
-    assert "waiting     1 faces" in run("status", work).stdout
+    assert "waiting     1 face for" in run("status", work).stdout
     said = run("scheme-change", work, "--undo", "--yes").stdout
-    assert "1 faces that waited are finished again" in said
+    assert "1 face finished again" in said
     with Project.open(work) as project:
         assert project.scheme == SCHEME
         assert project.scheme_history()[1].scheme == scheme

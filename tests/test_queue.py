@@ -78,7 +78,7 @@ def test_the_reason_says_what_the_score_comes_from() -> None:
     assert not has_spread(prediction())
     assert reason(Waiting(face, "predicted", 0.25, "", "m@1", True)) == "25 % of the points are probably off"
     by_detector = reason(Waiting(face, "predicted", 0.7, "", "m@1", False))
-    assert by_detector == "m does not say how sure it is, sorted by the face detector's doubt"
+    assert by_detector == "the face detector's doubt (m gives none)"
     unknown = reason(Waiting(face, "predicted", None, "new points", "m@1", False))
     assert unknown == "new points; m does not say how sure it is"
     assert reason(Waiting(face, "predicted", None, "imported")) == "imported"

@@ -16,6 +16,7 @@ from labelkit.cli.output import (
     Device,
     Flip,
     Passes,
+    count,
     counting_bar,
     note,
     note_all,
@@ -93,7 +94,7 @@ def import_(
 
 def _tell_import(report: ImportReport, own: str, folder: str) -> None:
     kind = "confirmed" if report.state == "done" else "to be reviewed"
-    say(f"{report.added} of {report.read} faces imported from {shown(report.path)}, {kind}")
+    say(f"{report.added} of {count(report.read, 'face')} imported from {shown(report.path)}, {kind}")
     if report.translated_from is not None:
         note(
             f"translated from {report.translated_from} to {own}, hence to be reviewed; "
@@ -157,17 +158,17 @@ def prelabel(
 
 def _tell_prelabel(report: PrelabelReport, folder: str, waiting: int) -> None:
     note_all(report.problems)
-    if report.faces or not report.photos:
-        say(f"{report.faces} faces in {report.photos} photos labelled by {report.model}")
-    nobody = f"; nobody in {report.no_face} photos" if report.no_face else ""
-    if report.found or report.no_face:
-        say(f"{report.found} of them were found by the detector{nobody}")
-    if not report.photos:
-        say("there was nothing to do")
-    if report.terms:
+    if report.photos:
+        told = f"{count(report.faces, 'face')} in {count(report.photos, 'photo')} labelled by {report.model}"
+        say(f"{told}, {report.found} of them found by the detector" if report.found else told)
+    else:
+        say(f"nothing to do: every face has a prediction of {report.model}, or is confirmed")
+    if report.no_face:
+        say(f"nobody was found in {count(report.no_face, 'photo')}")
+    if report.terms and report.faces:
         note(f"model {report.model}: {report.terms}")
     if waiting:
-        say(f"Next: labelkit queue {folder}    ({waiting} faces to look at)")
+        say(f"Next: labelkit queue {folder}    ({count(waiting, 'face')} to look at)")
 
 
 def queue(
@@ -198,7 +199,7 @@ def queue(
         doubt = "" if item.score is None else f"{100 * item.score:.0f} %"
         table.add_row(str(number), item.face.image, str(item.face.index + 1), doubt, item.reason)
     STDOUT.print(table)
-    counts = ", ".join(f"{count} {state}" for state, count in waiting.items())
+    counts = ", ".join(f"{faces} {state}" for state, faces in waiting.items())
     say(f"{len(items)} of {sum(waiting.values())} that wait ({counts})")
 
 
@@ -245,9 +246,9 @@ def export(
 
 
 def _tell_export(report: ExportReport) -> None:
-    parts = ", ".join(f"{name} {count}" for name, count in report.parts.items())
+    parts = ", ".join(f"{name} {faces}" for name, faces in report.parts.items())
     told = f" ({parts})" if len(report.parts) > 1 else ""
-    say(f"{report.faces} faces in {report.photos} photos -> {shown(report.out)}{told}")
+    say(f"{count(report.faces, 'face')} in {count(report.photos, 'photo')} -> {shown(report.out)}{told}")
     say(f"whose they are: {shown(report.side)}")
     _list("are predictions that nobody has confirmed, named in the side file", report.predicted)
     _list("are confirmed in part only, left out", report.partly)

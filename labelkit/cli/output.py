@@ -108,6 +108,11 @@ def _bar() -> Progress:
     return Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal)
 
 
+def count(number: int, what: str) -> str:
+    """``1 face``, ``2 faces``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def shown(path: Path) -> str:
     """A path as short as it can be written from here."""
     try:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from labelkit.cli.output import STDOUT, AsJson, SchemeName, counting_bar, note, note_all, say, say_json, shown
+from labelkit.cli.output import (
+    STDOUT,
+    AsJson,
+    SchemeName,
+    count,
+    counting_bar,
+    note,
+    note_all,
+    say,
+    say_json,
+    shown,
+)
 
 if TYPE_CHECKING:
     from labelkit.project.photos import ScanReport
@@ -58,7 +69,8 @@ def new(
         facts = {"project": folder, "scheme": chosen.name, "points": len(chosen)}
         say_json({**facts, **asdict(report), "added": report.photos})
         return
-    say(f"{shown(folder)}: a project of {report.photos} photos, scheme {chosen.name} ({len(chosen)} points)")
+    photos = count(report.photos, "photo")
+    say(f"{shown(folder)}: a project of {photos}, scheme {chosen.name} ({len(chosen)} points)")
     _tell_rest(report)
     say("What to do next:")
     say(f"    labelkit prelabel {shown(folder)}            find faces and predict their points")
@@ -110,8 +122,8 @@ def status(folder: ProjectDir, as_json: AsJson = False) -> None:
         say_json(asdict(found))
         return
     say(
-        f"{found.name}: {found.faces} faces in {found.photos.total} photos, scheme {found.scheme} "
-        f"({found.points} points, revision {found.scheme_revision})"
+        f"{found.name}: {count(found.faces, 'face')} in {count(found.photos.total, 'photo')}, "
+        f"scheme {found.scheme} ({found.points} points, revision {found.scheme_revision})"
     )
     STDOUT.print(_states(found))
     for line in _lines(found):
@@ -122,10 +134,10 @@ def status(folder: ProjectDir, as_json: AsJson = False) -> None:
 def _states(found: Status) -> Table:
     table = Table("state", "faces", "share")
     whole = max(found.faces, 1)
-    for state, count in found.states.items():
-        if count:
-            share = "" if state == "no face" else f"{100 * count / whole:.0f} %"
-            table.add_row(state.value, str(count), share)
+    for state, faces in found.states.items():
+        if faces:
+            share = "" if state == "no face" else f"{100 * faces / whole:.0f} %"
+            table.add_row(state.value, str(faces), share)
     if not any(found.states.values()):
         table.add_row("none yet", "0", "")
     return table
@@ -136,18 +148,18 @@ def _lines(found: Status) -> list[str]:
     photos = found.photos
     lines = [f"photos in   {found.images}"]
     if photos.unsearched:
-        lines.append(f"            {photos.unsearched} not searched for faces yet")
+        lines.append(f"            {photos.unsearched} not searched for faces, or not readable")
     if photos.missing:
         lines.append(f"            {photos.missing} missing, the first: {found.missing[0]}")
     if found.duplicates:
         same = " = ".join(found.duplicates[0][:3])
-        lines.append(f"            {photos.repeated} repeat the content of another, the first: {same}")
+        lines.append(f"            {photos.repeated} with the content of another, the first: {same}")
     if found.unhashed:
         lines.append(f"            {found.unhashed} not read yet (labelkit scan)")
     if found.new_points:
-        lines.append(f"waiting     {found.new_points} faces for points that were added to the scheme")
-    lines += [f"model       {model}: {count} faces" for model, count in found.models.items()]
-    lines += [f"annotator   {author}: {count} faces" for author, count in found.annotators.items()]
+        lines.append(f"waiting     {count(found.new_points, 'face')} for points added to the scheme")
+    lines += [f"model       {model}: {count(faces, 'face')}" for model, faces in found.models.items()]
+    lines += [f"annotator   {author}: {count(faces, 'face')}" for author, faces in found.annotators.items()]
     for job in found.jobs:
         done = f"{job.done} of {job.total}" if job.total is not None else str(job.done)
         lines.append(f"job {job.id:<7} {job.kind}, {job.state}: {done} photos. {job.message}".rstrip())
@@ -159,16 +171,17 @@ def _next(found: Status) -> str:
     folder, states = shown(found.folder), found.states
     if any(job.state == "running" for job in found.jobs):
         return "wait for the job, or label meanwhile"
-    if found.photos.unsearched or states["todo"]:  # type: ignore[index]  # a StrEnum's value is its key
-        return f"labelkit prelabel {folder}"
-    if states["predicted"] or states["returned"]:  # type: ignore[index]
+    begun = bool(found.models or found.annotators)
+    if states["predicted"] or states["returned"]:  # type: ignore[index]  # a StrEnum's value is its key
         return f"labelkit queue {folder}"
-    return f"labelkit export {folder} --format wflw -o labels.txt"
+    if begun and not states["todo"]:  # type: ignore[index]
+        return f"labelkit export {folder} --format wflw -o labels.txt"
+    return f"labelkit prelabel {folder}"
 
 
 def _tell_scan(report: ScanReport) -> None:
     moved, missing = len(report.moved), len(report.missing)
-    say(f"{report.photos} photos: {report.added} new, {moved} moved, {missing} missing")
+    say(f"{count(report.photos, 'photo')}: {report.added} new, {moved} moved, {missing} missing")
     note_all([f"moved: {before} -> {after}" for before, after in report.moved])
     note_all([f"missing: {name}" for name in report.missing])
     _tell_rest(report)
@@ -179,6 +192,6 @@ def _tell_rest(report: ScanReport) -> None:
     note_all([f"a link that leads out of the image root, left alone: {name}" for name in report.outside])
     note_all(list(report.problems))
     if report.repeated:
-        note(f"{report.repeated} photos repeat the content of another: labelkit status names them")
+        note(f"{count(report.repeated, 'photo')} with the content of another, see labelkit status")
     if report.unhashed:
-        note(f"{report.unhashed} photos have not been read yet: labelkit scan does that")
+        note(f"{count(report.unhashed, 'photo')} not read yet: labelkit scan does that")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labelkit.cli.output import STDERR, AsJson, note, say, say_json, shown
+from labelkit.cli.output import STDERR, AsJson, count, note, say, say_json, shown
 from labelkit.cli.project import Author, ProjectDir, user
 from labelkit.errors import InputError
 
@@ -59,9 +59,9 @@ def scheme_change(
         return
     say(f"{shown(folder)}: scheme {plan.new.name}, {len(plan.new)} points, revision {revision}")
     if switch.waiting:
-        say(f"{switch.waiting} finished faces wait for the new points")
+        say(f"{count(switch.waiting, 'finished face')} now waiting for the new points")
     if switch.finished:
-        say(f"{switch.finished} faces that waited are finished again")
+        say(f"{count(switch.finished, 'face')} finished again")
     if plan.added:
         say(f"Next: labelkit prelabel {shown(folder)}    to predict the new points")
     say(f"Back: labelkit scheme-change {shown(folder)} --undo")
@@ -98,7 +98,7 @@ def _show(project: Project, plan: SchemeChange) -> None:
         say(f"    {line}")
     finished = sum(states[state] for state in FINISHED)
     if plan.added and finished:
-        say(f"    {finished} finished faces will wait for the new points, all others keep their state")
+        say(f"    {count(finished, 'finished face')} will wait for the new points")
     say("No annotation is lost, and --undo takes the change back.")
 
 
