@@ -6,8 +6,14 @@ neither torch nor OpenCV nor panel.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+# Between two products the threads of torch's GNU OpenMP spin for milliseconds, on cores that
+# loaders of photos, the app and other processes wait for. OpenMP reads this when torch is loaded.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 __version__ = "0.1.0"
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib import resources
@@ -32,3 +33,18 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_types_are_shipped() -> None:
     assert (resources.files("labelkit") / "py.typed").is_file()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "spins"),
+    [({}, "2000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
+)
+def test_idle_threads_of_torch_leave_the_cores_unless_somebody_chose(
+    chosen: dict[str, str], spins: str
+) -> None:
+    environment = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    code = "import os, labelkit; print(os.environ.get('GOMP_SPINCOUNT'))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment | chosen
+    )
+    assert run.stdout.strip() == spins
