@@ -3,7 +3,7 @@
     python benchmarks/kill_project.py [--kills 200] [--seed 0] [--victim import prelabel export ...]
 
 An import has stored the faces that it said it had; a prelabelling too, and no confirmed point is
-ever touched; an export is whole or absent, and never older than one that was acknowledged. Prints
+ever touched; an export is whole or absent, and one that was acknowledged is there. Prints
 JSON as ``kill.py`` does. Exit code 1 when something was lost. Linux and macOS only.
 """
 
