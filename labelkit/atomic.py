@@ -33,11 +33,12 @@ def replacing(path: str | Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.parent / f"{UNFINISHED}{secrets.token_hex(8)}{target.suffix}"
     try:
-        yield draft
-        if target.exists():
-            shutil.copymode(target, draft)
-        _sync_file(draft)
-        draft.replace(target)
+        with _called(path, draft):
+            yield draft
+            if target.exists():
+                shutil.copymode(target, draft)
+            _sync_file(draft)
+            draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
     _sync_folder(target.parent)
@@ -62,12 +63,13 @@ def write_files(folder: str | Path, texts: Mapping[str, str], remove: Iterable[s
     home.mkdir(parents=True, exist_ok=True)
     draft = home / f"{UNFINISHED}{secrets.token_hex(8)}"
     try:
-        draft.mkdir()
-        _write_all(draft, texts)
-        if whole:
-            draft.rename(target)
-        else:
-            _move_all(draft, target, texts)
+        with _called(folder, draft):
+            draft.mkdir()
+            _write_all(draft, texts)
+            if whole:
+                draft.rename(target)
+            else:
+                _move_all(draft, target, texts)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     for name in remove:
@@ -95,6 +97,19 @@ def _move_all(source: Path, target: Path, names: Collection[str]) -> None:
         (source / name).replace(target / name)
     for parent in parents:
         _sync_folder(parent)
+
+
+@contextmanager
+def _called(path: str | Path, draft: Path) -> Iterator[None]:
+    """Let the system's errors name what was to be written: nobody knows the draft's name, and a full
+    disk gives none."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename is not None and not str(error.filename).startswith(str(draft))
+        if named or error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
 
 
 def _sync_file(file: Path) -> None:
@@ -125,17 +140,18 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
     draft = target.parent / f"{UNFINISHED}{secrets.token_hex(8)}"
     before = draft.with_name(f"{draft.name}-before")
     try:
-        draft.mkdir()
-        yield draft
-        _sync_tree(draft)
-        if target.exists():
-            target.rename(before)
-        try:
-            draft.rename(target)
-        except OSError:
-            if before.exists():
-                before.rename(target)
-            raise
+        with _called(path, draft):
+            draft.mkdir()
+            yield draft
+            _sync_tree(draft)
+            if target.exists():
+                target.rename(before)
+            try:
+                draft.rename(target)
+            except OSError:
+                if before.exists():
+                    before.rename(target)
+                raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     shutil.rmtree(before, ignore_errors=True)

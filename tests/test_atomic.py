@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,35 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> No
         interrupt_writing(target)
     assert target.read_text() == "old"
     assert names(tmp_path) == ["a.png"]
+
+
+def refuse(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")  # a full disk names no file
+
+
+def test_errors_name_what_was_to_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "a"
+    with pytest.raises(FileNotFoundError) as error, atomic.replacing(target) as draft:
+        (draft / "sub").read_text()
+    assert error.value.filename == str(target)
+    with pytest.raises(FileNotFoundError) as error, atomic.replacing(target):
+        (tmp_path / "other").read_text()
+    assert error.value.filename == str(tmp_path / "other")
+    monkeypatch.setattr(os, "fsync", refuse)
+    for write in (
+        lambda: atomic.write_text(target, "new"),
+        lambda: atomic.write_files(target, {"b": "new"}),
+        lambda: fill_folder(target),
+    ):
+        with pytest.raises(OSError, match="No space left") as full:
+            write()
+        assert (full.value.errno, full.value.filename) == (errno.ENOSPC, str(target))
+    assert names(tmp_path) == []
+
+
+def fill_folder(target: Path) -> None:
+    with atomic.replacing_folder(target) as draft:
+        (draft / "b").write_text("new")
 
 
 def test_a_text_that_cannot_be_encoded_leaves_nothing(tmp_path: Path) -> None:

@@ -31,10 +31,10 @@ A rectangle that is tight around the points is read as box of kind ``landmarks``
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,8 +124,11 @@ def write(dataset: Dataset, path: str | Path, *, images: str | Path | None = Non
     h5py = extra("h5py", "a COFW file")
     faces = faces_to_write(dataset, root_to_write(dataset, images), "a COFW file", line_breaks=True)
     with atomic.replacing(path) as draft:
-        with h5py.File(draft, "w", userblock_size=_STARTS[1]) as file:
-            _write(file, faces, "T" if "test" in path.stem.lower() else "Tr")
+        with draft.open("w+b") as handle:
+            target = _Patient(handle)
+            with h5py.File(target, "w", userblock_size=_STARTS[1]) as file:
+                _write(file, faces, "T" if "test" in path.stem.lower() else "Tr", target)
+            target.check()
         _write_header(draft)
     return WriteReport(len(faces), (path,), path.with_name(f"{path.stem}_images"), tuple(_losses(faces)))
 
@@ -324,7 +327,44 @@ def _damage(what: str) -> Iterator[None]:
         raise InputError(f"{what} is damaged ({' '.join(str(error).split())})") from error
 
 
-def _write(file: Any, faces: Sequence[FaceToWrite], letters: str) -> None:
+class _Patient:
+    """A file for h5py to write to that keeps the first error to itself until it is asked.
+
+    When the disk is full, h5py ends the whole process as it closes the file; told that all is
+    well, it closes in peace, and the draft is thrown away.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._error: OSError | None = None
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self.readinto = file.readinto  # type: ignore[attr-defined]  # every binary file on a disk has it
+
+    def write(self, data: bytes) -> int:
+        self._try(lambda: self._file.write(data))
+        return len(data)
+
+    def truncate(self, size: int) -> int:
+        self._try(lambda: self._file.truncate(size))
+        return size
+
+    def flush(self) -> None:
+        self._try(self._file.flush)
+
+    def check(self) -> None:
+        """Raise the error that there was, if any."""
+        if self._error is not None:
+            raise self._error
+
+    def _try(self, change: Callable[[], object]) -> None:
+        if self._error is None:
+            try:
+                change()
+            except OSError as error:
+                self._error = error
+
+
+def _write(file: Any, faces: Sequence[FaceToWrite], letters: str, target: _Patient) -> None:
     h5py = extra("h5py", "a COFW file")
     xy = np.stack([face.landmarks.xy for face in faces]) + 1
     hidden = np.stack([np.isin(face.landmarks.visibility, _HIDDEN) for face in faces])
@@ -338,6 +378,7 @@ def _write(file: Any, faces: Sequence[FaceToWrite], letters: str) -> None:
                 file, f"#refs#/{len(photos):05d}", pixels, compression="gzip", compression_opts=_COMPRESSION
             )
             photos[face.sample.image] = cell.ref
+            target.check()
     cells = np.array([[photos[face.sample.image] for face in faces]], h5py.ref_dtype)
     data = file.create_dataset(f"Is{letters}", data=cells, dtype=h5py.ref_dtype)
     data.attrs["MATLAB_class"] = np.bytes_("cell")

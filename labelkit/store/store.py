@@ -47,7 +47,10 @@ class Store(SchemeCalls, ImageCalls, FaceCalls, HistoryCalls, AnnotationCalls, P
             raise StoreError(path, "exists already")
         with in_one_line(path), replacing(path) as draft:
             draft.touch()
-            _fill(Database(draft), scheme, author)
+            try:
+                _fill(Database(draft), scheme, author)
+            except StoreError as error:  # which names the draft
+                raise StoreError(path, error.problem) from error
         return cls.open(path)
 
     @classmethod

@@ -418,6 +418,25 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["photo 0.png"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="files cannot be limited in size there")
+def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None:
+    import resource
+
+    good = data_set(tmp_path, Landmarks("drawn3", [[1, 2], [3, 4], [5, 7]]))
+    (tmp_path / "a.mat").write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size in (0, 600, 2000):  # h5py would end the process, at whatever place the disk is full
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+        try:
+            with pytest.raises(OSError, match="File too large") as error:
+                cofw.write(good, tmp_path / "a.mat")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert error.value.filename == str(tmp_path / "a.mat")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.mat", "photo 0.png"]
+    assert (tmp_path / "a.mat").read_text() == "old"
+
+
 def test_it_is_told_by_its_first_bytes(tmp_path: Path) -> None:
     assert cofw.looks_like(as_matlab(tmp_path / "a.mat"))
     with h5py.File(tmp_path / "plain", "w"):

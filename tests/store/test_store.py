@@ -10,6 +10,7 @@ import pytest
 from labelkit.errors import StoreError
 from labelkit.scheme import Scheme
 from labelkit.store import NewImage, Store
+from labelkit.store.database import Database
 
 
 def files(folder: Path) -> list[str]:
@@ -38,6 +39,19 @@ def test_a_project_is_not_created_over_another(store: Store, scheme: Scheme) -> 
     with pytest.raises(StoreError, match="exists already"):
         Store.create(store.path, scheme)
     assert store.count_images().total == 1
+
+
+def test_a_database_that_cannot_be_filled_is_named(
+    tmp_path: Path, scheme: Scheme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(database: Database) -> None:
+        raise StoreError(database.path, "the disk is full")
+
+    monkeypatch.setattr("labelkit.store.store.create_tables", refuse)
+    with pytest.raises(StoreError) as error:
+        Store.create(tmp_path / "labelkit.db", scheme)
+    assert str(error.value) == f"{tmp_path / 'labelkit.db'}: the disk is full"
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_left_when_a_database_cannot_be_created(tmp_path: Path, scheme: Scheme) -> None:
