@@ -47,7 +47,8 @@ class Comparison:
     ``moves`` takes ids of photos whose content has another name now to that name; ``changed`` are
     photos whose content is another than before; ``gone`` those that are nowhere, by name or by
     content; ``new`` the names that are not known. ``hashes`` has the contents that had to be read
-    to know, ``outside`` the links that lead out of the image root.
+    to know, ``outside`` the links that lead out of the image root, ``nameless`` files whose names
+    are no text.
     """
 
     disk: dict[str, FileState]
@@ -58,6 +59,7 @@ class Comparison:
     new: list[str] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     outside: list[str] = field(default_factory=list)
+    nameless: list[str] = field(default_factory=list)
 
     @property
     def found(self) -> int:
@@ -112,9 +114,9 @@ def compare(store: Store, root: Path, leave_out: Collection[Path] = ()) -> Compa
     photo that is gone, and known ones with another size or time than before. Raises `InputError`
     where there is no such folder or no picture in it.
     """
-    disk, outside = _look(root, leave_out)
+    disk, outside, nameless = _look(root, leave_out)
     known = {image.path: image for image in all_images(store)}
-    found = Comparison(disk, known, outside=outside)
+    found = Comparison(disk, known, outside=outside, nameless=nameless)
     found.new = [name for name in disk if name not in known]
     gone = [image for name, image in known.items() if name not in disk]
     suspects = [name for name, image in known.items() if name in disk and _differs(image, disk[name])]
@@ -148,7 +150,8 @@ def scan(
     for chunk in chunks(news, _CHUNK):
         store.add_images(_new_image(name, found) for name in chunk)
     store.mark_missing([image.id for image in found.gone])
-    problems = hash_photos(store, root, heard) if read else []
+    problems = [f"{name}: left alone, its name is not in UTF-8; rename it" for name in found.nameless]
+    problems += hash_photos(store, root, heard) if read else []
     counts = store.count_images()
     return ScanReport(
         photos=len(found.disk),
@@ -187,24 +190,37 @@ def all_images(store: Store, *, unhashed: bool = False) -> Iterator[StoredImage]
         last = page[-1].id
 
 
-def _look(root: Path, leave_out: Collection[Path]) -> tuple[dict[str, FileState], list[str]]:
-    """The photos on disk by name, and the links that lead out of the root."""
+def _look(root: Path, leave_out: Collection[Path]) -> tuple[dict[str, FileState], list[str], list[str]]:
+    """The photos on disk by name, the links that lead out of the root, and files of which the name
+    is no text, which neither a database nor a list can hold."""
     names = PhotoNames(root)
     ignored = [str(place.absolute()) + os.sep for place in leave_out]
-    disk, outside = {}, []
+    disk, outside, nameless = {}, [], []
     for path in find_images(root.absolute()):
         if any(str(path).startswith(place) for place in ignored):
+            continue
+        name = path.relative_to(root.absolute()).as_posix()
+        if not _is_text(name):
+            nameless.append(name)
             continue
         entry = path.lstat()
         if stat.S_ISLNK(entry.st_mode):
             if names.of(path) is None:
-                outside.append(path.relative_to(root.absolute()).as_posix())
+                outside.append(name)
                 continue
             if not path.exists():
                 continue  # it leads nowhere
             entry = path.stat()
-        disk[path.relative_to(root.absolute()).as_posix()] = FileState(entry.st_size, entry.st_mtime)
-    return disk, outside
+        disk[name] = FileState(entry.st_size, entry.st_mtime)
+    return disk, outside, nameless
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _differs(image: StoredImage, file: FileState) -> bool:

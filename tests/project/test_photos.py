@@ -180,6 +180,18 @@ def test_a_project_among_its_photos_does_not_find_its_own_files(photos: Path, ib
         assert set(paths(project)) == set(NAMES)
 
 
+def test_a_name_that_is_no_text_is_reported_and_the_rest_is_found(project: Project, photos: Path) -> None:
+    try:
+        (photos / os.fsdecode(b"caf\xe9.png")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system holds names in UTF-8 only")
+    make_photo(photos / "café.png", 9)
+    report = project.scan()
+    assert (report.photos, report.added) == (5, 1)
+    assert report.problems == ("caf\udce9.png: left alone, its name is not in UTF-8; rename it",)
+    assert set(paths(project)) == {*NAMES, "café.png"}
+
+
 def test_names_below_the_root(tmp_path: Path) -> None:
     root = tmp_path / "root"
     make_photo(root / "sub" / "a.png")
