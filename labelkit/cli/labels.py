@@ -102,7 +102,9 @@ def _tell_import(report: ImportReport, own: str, folder: str) -> None:
         )
     if report.unchanged:
         say(f"{report.unchanged} were there already")
-    _list("annotated here meanwhile, left as they are", report.kept)
+    if report.to_review:
+        note(f"{report.to_review} of them are predictions that nobody has confirmed: they are to be reviewed")
+    _list("dealt with in the project already, left as they are", report.kept)
     _list("in photos that are not below the project's image root, left out", report.outside)
     _list("not read", report.left_out)
     if report.added:
@@ -251,7 +253,7 @@ def _tell_export(report: ExportReport) -> None:
     say(f"{count(report.faces, 'face')} in {count(report.photos, 'photo')} -> {shown(report.out)}{told}")
     say(f"whose they are: {shown(report.side)}")
     _list("are predictions that nobody has confirmed, named in the side file", report.predicted)
-    _list("are confirmed in part only, left out", report.partly)
+    _list("are returned or confirmed in part only, left out", report.partly)
     if report.unreviewed:
         note(f"{report.unreviewed} are done but not reviewed, left out")
     note(f"photos are named relative to {report.images}: give it as --images where the labels are read")

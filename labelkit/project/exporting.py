@@ -7,7 +7,6 @@ in the side file, so that nobody takes them for labels later.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,10 +29,8 @@ from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State
 from labelkit.prelabel.files import card_path
 from labelkit.project.photos import all_images
+from labelkit.project.side import SIDE, digests, face_name, side_path
 from labelkit.store import FINISHED, FaceState, Store, StoredFace
-
-#: The side file of an export that is a folder; that of a file has the file's name before it.
-SIDE = "labelkit.json"
 
 #: What the files of a split are called, where the format is one of single files.
 _SUFFIX = {
@@ -107,10 +104,10 @@ def export(
     shares = _shares(options.split) if options.split is not None else None
     whole = shares is not None or chosen.folder
     _check_target(out, whole)
-    report = ExportReport(out, chosen.name, _side_path(out, whole), images)
+    report = ExportReport(out, chosen.name, side_path(out, whole), images)
     faces = list(_chosen_faces(store, images, options, report))
     if not faces:
-        raise InputError(f"{folder}: {_nothing(store, report)}")
+        raise InputError(f"{folder}: {_nothing(store, options, report)}")
     scheme = store.scheme_revision()
     data = Dataset(tuple(sample for _, sample in faces), scheme.scheme, images)
     report.faces, report.photos = len(data), len(data.by_image())
@@ -121,7 +118,7 @@ def export(
         report.losses = _write(chosen, parts, draft, report)
         for loss in report.losses:
             heard(loss)
-        about = {**_about(store, folder, options, report), "sha256": _digests(draft, out.name)}
+        about = {**_about(store, folder, options, report), "sha256": digests(draft, out.name)}
         side.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return report
 
@@ -132,7 +129,7 @@ def _chosen_faces(
     """The faces to export; what is left out is counted and named in the report."""
     states = [FaceState.DONE, FaceState.REVIEWED, *_PREDICTED, FaceState.RETURNED]
     for face, landmarks in store.iter_current(states, fill=options.include_predicted):
-        name = f"{face.face.image}, face {face.face.index + 1}"
+        name = face_name(face.face.image, face.face.index)
         if face.state is FaceState.DONE and options.reviewed_only:
             report.unreviewed += 1
         elif face.state in FINISHED:
@@ -150,13 +147,14 @@ def _sample(face: StoredFace, landmarks: Landmarks, images: Path) -> Sample:
     return Sample(ImageFile(images / face.face.image), box, landmarks, face.attributes)
 
 
-def _nothing(store: Store, report: ExportReport) -> str:
+def _nothing(store: Store, options: ExportOptions, report: ExportReport) -> str:
     """Why there is nothing to export, and what to do about it."""
     if report.unreviewed:
         return f"no face has been reviewed, though {report.unreviewed} are done; nothing was written"
     predicted = store.count_by_state()[FaceState.PREDICTED]
     told = f"{predicted} are predicted, {len(report.partly)} are confirmed in part; nothing was written"
-    hint = "; --include-predicted exports predictions, marked as such" if predicted else ""
+    asked = options.include_predicted
+    hint = "; --include-predicted exports predictions, marked as such" if predicted and not asked else ""
     return f"no face has been confirmed yet: {told}{hint}"
 
 
@@ -243,20 +241,6 @@ def _model(folder: Path, model: str, count: int) -> dict[str, Any]:
     return about
 
 
-def _digests(draft: Path, name: str) -> dict[str, str]:
-    """SHA-256 of what was written, by name, so that a file can be told from a later one."""
-    files = {name: draft}
-    if draft.is_dir():
-        files = {
-            file.relative_to(draft).as_posix(): file for file in sorted(draft.rglob("*")) if file.is_file()
-        }
-    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
-
-
-def _side_path(out: Path, whole: bool) -> Path:
-    return out / SIDE if whole else out.with_name(f"{out.name}.{SIDE}")
-
-
 def _check_target(out: Path, whole: bool) -> None:
     """Refuse to write over what is not an earlier export."""
     if whole and out.exists() and not out.is_dir():
@@ -265,6 +249,9 @@ def _check_target(out: Path, whole: bool) -> None:
         raise InputError(f"{out}: is a folder with other files in it; name a new one")
     if not whole and out.is_dir():
         raise InputError(f"{out}: is a folder, and this export is a file")
+    # A photo, or the labels that were imported, would be gone for good.
+    if not whole and out.is_file() and out.stat().st_size and not side_path(out, whole).is_file():
+        raise InputError(f"{out}: is there already and is no earlier export; delete it or name a new file")
 
 
 @contextmanager

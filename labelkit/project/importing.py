@@ -7,7 +7,7 @@ a person has annotated here is never replaced, and what was imported before is n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,9 +20,10 @@ from labelkit.formats import read
 from labelkit.geometry import Box, iou_matrix
 from labelkit.landmarks import Landmarks, State, Visibility
 from labelkit.project.photos import PhotoNames, chunks
+from labelkit.project.side import Side, face_name, read_side
 from labelkit.scheme import Scheme
 from labelkit.scheme.convert import converter
-from labelkit.store import FaceState, NewAnnotation, NewFace, NewImage, Store, StoredFace
+from labelkit.store import FINISHED, FaceState, NewAnnotation, NewFace, NewImage, Store, StoredFace
 
 As = Literal["confirmed", "to-review"]
 
@@ -44,11 +45,13 @@ class ImportReport:
     """What an import did with the faces of a file.
 
     Of the ``read`` faces, ``added`` are new annotations (``new_faces`` of them on faces that the
-    project did not know), ``unchanged`` were there already, ``kept`` names those that a person has
-    annotated here meanwhile and that stay as they are, and ``outside`` those whose photos do not
+    project did not know), ``unchanged`` were there already, ``kept`` names those that stay as they
+    are, because a person has annotated them here or set them aside, or because the project's labels
+    are confirmed and those of the file are not, and ``outside`` those whose photos do not
     lie below the image root. ``left_out`` says, a line each, what could not be read. ``state`` is
-    that of the added ones. ``translated_from`` is the file's scheme where it is not the project's:
-    then nothing is taken as confirmed, and ``estimated`` points are only guessed from the others.
+    that of the added ones, but for ``to_review`` ones, which the file or the side file of its export
+    calls predictions. ``translated_from`` is the file's scheme where it is not the project's: then
+    nothing is taken as confirmed, and ``estimated`` points are only guessed from the others.
     """
 
     path: Path
@@ -60,6 +63,7 @@ class ImportReport:
     photos: int = 0
     added: int = 0
     new_faces: int = 0
+    to_review: int = 0
     unchanged: int = 0
     kept: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
@@ -86,11 +90,18 @@ def read_for(
 ) -> Dataset:
     """The faces of an annotation file, for a project of ``scheme`` with the image root ``root``.
 
+    The scheme of what a project exported is that of its side file. What the side file calls
+    predictions come as predicted, whatever the format.
+
     Where ``images`` is not given, photos are looked for from the file's own place and from the
     image root, and what finds more of them is taken. Raises `InputError` where the ``given`` scheme
     is None and the file's cannot be told.
     """
+    side = read_side(path)
+    given = side.scheme if side is not None and given is None else given
     data = _best_root(path, root, format_name, given, images)
+    if side is not None and side.predicted:
+        data = replace(data, samples=tuple(_doubted(sample, data.root, side) for sample in data))
     count = next((len(sample.landmarks) for sample in data if sample.landmarks is not None), 0)
     if given is None and count == len(scheme) and data.scheme != scheme:
         # As many points as our own scheme: it may well be that, whatever else has so many.
@@ -138,6 +149,17 @@ def import_dataset(
     return report
 
 
+def _doubted(sample: Sample, root: Path | None, side: Side) -> Sample:
+    """A face as predicted, where it lies in a photo with faces that nobody has confirmed: a format
+    may not say which of them they are."""
+    path = sample.image.path
+    name = path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else str(path)
+    if sample.landmarks is None or name not in side.predicted:
+        return sample
+    known = np.minimum(sample.landmarks.state, State.PLACED)
+    return replace(sample, landmarks=replace(sample.landmarks, state=known))
+
+
 class _Importer:
     """Stores faces, some hundred at a time, and counts what becomes of them."""
 
@@ -149,8 +171,6 @@ class _Importer:
         if report.translated_from is not None:
             self._source = f"translated from {report.translated_from} ({name})"
             self._reason = f"translated from {report.translated_from}"
-        if report.state is FaceState.PREDICTED:
-            self._reason += ", to be reviewed"
 
     def take(self, faces: Sequence[_Incoming]) -> None:
         """Store those faces that are new."""
@@ -188,13 +208,28 @@ class _Importer:
                 yield image_id, face, match, known.get(match.id) if match is not None else None
 
     def _annotate(self, annotations: Mapping[int, tuple[NewAnnotation, _Incoming]]) -> None:
+        certain = {
+            face_id: entry
+            for face_id, entry in annotations.items()
+            if self._report.state is FaceState.DONE and (entry[0].landmarks.state == State.CONFIRMED).all()
+        }
+        self._annotate_as(FaceState.DONE, certain)
+        doubted = {face_id: entry for face_id, entry in annotations.items() if face_id not in certain}
+        added = self._annotate_as(FaceState.PREDICTED, doubted)
+        if self._report.state is FaceState.DONE:
+            self._report.to_review += added
+
+    def _annotate_as(
+        self, state: FaceState, annotations: Mapping[int, tuple[NewAnnotation, _Incoming]]
+    ) -> int:
+        """Store faces in a state; how many of them are new."""
         report = self._report
         counts = self._store.import_annotations(
             (new for new, _ in annotations.values()),
             self._author,
-            state=report.state,
+            state=state,
             source=self._source,
-            reason=self._reason,
+            reason=self._reason if state is FaceState.DONE else f"{self._reason}, to be reviewed",
         )
         report.added += counts.added
         report.unchanged += counts.unchanged
@@ -206,19 +241,22 @@ class _Importer:
                 )
                 if self._store.history(stored.id)[-1].source == PERSON
             ]
+        return counts.added
 
     def _is_news(self, stored: StoredFace, current: Landmarks | None, face: _Incoming) -> bool:
         """Whether a known face gets the file's points; counts it where it does not."""
         assert face.landmarks is not None
-        if current is None and stored.state in (FaceState.REJECTED, FaceState.SKIPPED):
+        equal = current is not None and _same_place(current, face.landmarks)
+        if current is not None and equal and (current.state >= face.landmarks.state).all():
+            self._report.unchanged += 1
+            return False
+        set_aside = stored.state in (FaceState.REJECTED, FaceState.SKIPPED)
+        weaker = stored.state in FINISHED and not (face.landmarks.state == State.CONFIRMED).all()
+        if set_aside or weaker:
             self._report.kept.append(_name(face, stored))
             return False
         if current is None:
             return True
-        equal = _same_place(current, face.landmarks)
-        if equal and (current.state >= face.landmarks.state).all():
-            self._report.unchanged += 1
-            return False
         history = self._store.history(stored.id)
         if any(entry.source == PERSON for entry in history):
             self._report.kept.append(_name(face, stored))
@@ -278,8 +316,9 @@ def _landmarks(
 def _counted(landmarks: Landmarks | None, scheme: Scheme, confirmed: bool) -> Landmarks | None:
     if landmarks is None:
         return None
+    certain = confirmed and (landmarks.state[landmarks.present] == State.CONFIRMED).all()
     state = np.where(landmarks.present, State.PLACED, State.PREDICTED)
-    return Landmarks(scheme, landmarks.xy, State.CONFIRMED if confirmed else state, landmarks.visibility)
+    return Landmarks(scheme, landmarks.xy, State.CONFIRMED if certain else state, landmarks.visibility)
 
 
 def _matches(
@@ -326,4 +365,4 @@ def _same_place(first: Landmarks, second: Landmarks) -> bool:
 
 
 def _name(face: _Incoming, stored: StoredFace) -> str:
-    return f"{face.image}, face {stored.face.index + 1}"
+    return face_name(face.image, stored.face.index)

@@ -114,6 +114,9 @@ def test_faces_confirmed_in_part_are_named_and_left_out(
 def test_faces_that_wait_for_new_points_are_left_out(filled: Project, tmp_path: Path) -> None:
     grown = add_points(filled.scheme, [Point("forehead", 0.0, -0.6)])
     filled.change_scheme(filled.plan_scheme_change(grown), "ann")
+    with pytest.raises(InputError, match="2 are confirmed in part") as error:
+        filled.export("wflw", tmp_path / "out.txt", include_predicted=True)
+    assert "--include-predicted" not in str(error.value), "it was asked for already"
     with pytest.raises(InputError, match="2 are confirmed in part"):
         filled.export("wflw", tmp_path / "out.txt")
     assert not any(tmp_path.glob("out*"))
@@ -138,6 +141,17 @@ def test_nothing_confirmed_is_said_with_what_to_do(project: Project, photos: Pat
     with pytest.raises(InputError, match=r"confirmed yet: 4 are predicted.*--include-predicted"):
         project.export("wflw", tmp_path / "out.txt")
     assert not any(tmp_path.glob("out*"))
+
+
+def test_a_file_that_is_no_export_is_not_written_over(filled: Project, tmp_path: Path) -> None:
+    out = tmp_path / "old-labels.txt"
+    out.write_text("what was imported")
+    with pytest.raises(InputError, match=r"old-labels\.txt: is there already and is no earlier export"):
+        filled.export("wflw", out)
+    assert out.read_text() == "what was imported"
+    out.write_text("")
+    for _ in range(2):
+        assert filled.export("wflw", out).faces == 2
 
 
 def test_a_folder_of_files_appears_as_a_whole_and_is_replaced_as_a_whole(

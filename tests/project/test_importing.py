@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -222,6 +223,73 @@ def test_a_scheme_that_cannot_be_told_has_to_be_named(project: Project, photos: 
     (photos / "seven.txt").write_text(f"{numbers} a.png\n")
     with pytest.raises(InputError, match="--scheme"):
         project.import_annotations(photos / "seven.txt", "wflw", author="ann")
+
+
+def test_predictions_in_a_table_are_never_confirmed(project: Project, photos: Path, ibug68: Scheme) -> None:
+    sure = Sample(ImageFile(photos / "a.png"), None, Landmarks(ibug68, face_at(ibug68)))
+    half = np.where(np.arange(68) < 5, State.PREDICTED, State.CONFIRMED)
+    doubted = Sample(ImageFile(photos / "b.png"), None, Landmarks(ibug68, face_at(ibug68), half))
+    write(Dataset((sure, doubted), ibug68, photos), photos / "l.csv", "csv")
+    report = project.import_annotations(photos / "l.csv", author="ann")
+    assert (report.added, report.to_review) == (2, 1)
+    assert states(project) == {"done": 1, "predicted": 1}
+    assert {item.reason for item in project.queue()} == {"imported from l.csv, to be reviewed"}
+    assert project.import_annotations(photos / "l.csv", author="ann").unchanged == 2
+
+
+def test_exported_predictions_come_back_as_predictions(
+    project: Project, photos: Path, tmp_path: Path, ibug68: Scheme
+) -> None:
+    write(labels(photos, ibug68, ("a.png", 0.0)), photos / "l.txt", "wflw")
+    project.import_annotations(photos / "l.txt", author="ann")
+    prelabel(project.store, photos, FakeModel(), "fake@1")
+    out = tmp_path / "out.txt"
+    told = project.export("wflw", out, include_predicted=True)
+    assert len(told.predicted) == told.faces - 1 > 0
+    with Project.create(tmp_path / "second", photos, ibug68) as second:
+        report = second.import_annotations(out, author="bob")
+        assert (report.added, report.to_review) == (told.faces, len(told.predicted))
+        assert states(second) == {"done": 1, "predicted": len(told.predicted)}
+
+
+def test_an_export_knows_its_scheme_until_somebody_changes_it(
+    tmp_path: Path, photos: Path, ibug68: Scheme
+) -> None:
+    """A list holds only numbers: another scheme with as many points must not pass for our own."""
+    named = tuple(replace(point, name=f"q{number}") for number, point in enumerate(ibug68.points))
+    other = replace(ibug68, name="other", points=named)
+    out = tmp_path / "out.txt"
+    with Project.create(tmp_path / "first", photos, other) as first:
+        first.annotate(
+            first.add_face("a.png", Box(5, 5, 75, 75, "user"), "ann"), face_at(other), author="ann"
+        )
+        first.export("wflw", out)
+    with Project.create(tmp_path / "second", photos, ibug68) as second:
+        report = second.import_annotations(out, author="bob")
+        assert (report.scheme, report.translated_from) == ("other", "other")
+    out.write_text(out.read_text().replace(" ", "  ", 1))
+    with Project.create(tmp_path / "third", photos, ibug68) as third:
+        assert third.import_annotations(out, author="bob").translated_from is None
+
+
+def test_what_is_to_be_reviewed_never_replaces_what_is_confirmed(
+    project: Project, photos: Path, wflw_list: Path, wflw98: Scheme
+) -> None:
+    project.import_annotations(wflw_list, author="ann")
+    write(labels(photos, wflw98, ("a.png", 0.5), ("sub/d e.png", 0.0)), photos / "list98.txt", "wflw")
+    report = project.import_annotations(photos / "list98.txt", author="ann")
+    assert (report.added, report.kept) == (1, ["a.png, face 1"])
+    assert states(project) == {"done": 3, "predicted": 1}
+
+
+def test_an_imported_face_that_was_rejected_stays_rejected(
+    project: Project, photos: Path, wflw_list: Path, ibug68: Scheme
+) -> None:
+    project.import_annotations(wflw_list, author="ann")
+    project.reject(Face("a.png"), "bob", "a poster")
+    write(labels(photos, ibug68, ("a.png", 1.5)), photos / "corrected.txt", "wflw")
+    assert project.import_annotations(photos / "corrected.txt", author="ann").kept == ["a.png, face 1"]
+    assert project.find(Face("a.png")).state is FaceState.REJECTED
 
 
 def test_attributes_and_rectangles_come_along(project: Project, photos: Path, ibug68: Scheme) -> None:
