@@ -30,11 +30,13 @@ A rectangle that is tight around the points is read as box of kind ``landmarks``
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +78,9 @@ _HEADER = b"MATLAB 7.3 MAT-file, written by labelkit"
 
 _NO_MATLAB = "is no MATLAB file of version 7.3 (HDF5), or is cut short"
 
+#: Bytes that a face and its photo take at most, besides the pixels: numbers and HDF5's own tables.
+_FURTHER = 32_768
+
 #: Photos get about 15 % smaller at zlib's usual level, which takes four times as long.
 _COMPRESSION = 1
 
@@ -116,19 +121,18 @@ def write(dataset: Dataset, path: str | Path, *, images: str | Path | None = Non
 
     A face without a box gets the tight box of its points. The report's ``images`` is a folder
     beside the file, to which `read` may write the photos. Raises `InputError`, with nothing
-    written, for a face with a missing point and `ImageError` for a photo that cannot be read.
+    written, for a face with a missing point, `ImageError` for a photo that cannot be read and
+    `OSError` for a disk that may be too full.
     """
     path = Path(path)
     if path.is_dir():
         raise FormatError(path, "is a folder; a COFW file is a file")
     h5py = extra("h5py", "a COFW file")
     faces = faces_to_write(dataset, root_to_write(dataset, images), "a COFW file", line_breaks=True)
+    _check_room(path, faces)
     with atomic.replacing(path) as draft:
-        with draft.open("w+b") as handle:
-            target = _Patient(handle)
-            with h5py.File(target, "w", userblock_size=_STARTS[1]) as file:
-                _write(file, faces, "T" if "test" in path.stem.lower() else "Tr", target)
-            target.check()
+        with h5py.File(draft, "w", userblock_size=_STARTS[1]) as file:
+            _write(file, faces, "T" if "test" in path.stem.lower() else "Tr")
         _write_header(draft)
     return WriteReport(len(faces), (path,), path.with_name(f"{path.stem}_images"), tuple(_losses(faces)))
 
@@ -327,44 +331,19 @@ def _damage(what: str) -> Iterator[None]:
         raise InputError(f"{what} is damaged ({' '.join(str(error).split())})") from error
 
 
-class _Patient:
-    """A file for h5py to write to that keeps the first error to itself until it is asked.
+def _check_room(path: Path, faces: Sequence[FaceToWrite]) -> None:
+    """Raise `OSError` unless the disk has room for the file with its photos uncompressed.
 
-    When the disk is full, h5py ends the whole process as it closes the file; told that all is
-    well, it closes in peace, and the draft is thrown away.
+    HDF5 ends the whole process when it cannot write what it holds back until it closes a file.
     """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._error: OSError | None = None
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-        self.readinto = file.readinto  # type: ignore[attr-defined]  # every binary file on a disk has it
-
-    def write(self, data: bytes) -> int:
-        self._try(lambda: self._file.write(data))
-        return len(data)
-
-    def truncate(self, size: int) -> int:
-        self._try(lambda: self._file.truncate(size))
-        return size
-
-    def flush(self) -> None:
-        self._try(self._file.flush)
-
-    def check(self) -> None:
-        """Raise the error that there was, if any."""
-        if self._error is not None:
-            raise self._error
-
-    def _try(self, change: Callable[[], object]) -> None:
-        if self._error is None:
-            try:
-                change()
-            except OSError as error:
-                self._error = error
+    sizes = [file.size for file in {face.sample.image for face in faces}]
+    needed = sum(3 * width * height for width, height in sizes) + _FURTHER * (len(faces) + 1)
+    folder = next(place for place in path.absolute().parents if place.is_dir())
+    if shutil.disk_usage(folder).free < needed:
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: it may take {needed} bytes", str(path))
 
 
-def _write(file: Any, faces: Sequence[FaceToWrite], letters: str, target: _Patient) -> None:
+def _write(file: Any, faces: Sequence[FaceToWrite], letters: str) -> None:
     h5py = extra("h5py", "a COFW file")
     xy = np.stack([face.landmarks.xy for face in faces]) + 1
     hidden = np.stack([np.isin(face.landmarks.visibility, _HIDDEN) for face in faces])
@@ -378,7 +357,6 @@ def _write(file: Any, faces: Sequence[FaceToWrite], letters: str, target: _Patie
                 file, f"#refs#/{len(photos):05d}", pixels, compression="gzip", compression_opts=_COMPRESSION
             )
             photos[face.sample.image] = cell.ref
-            target.check()
     cells = np.array([[photos[face.sample.image] for face in faces]], h5py.ref_dtype)
     data = file.create_dataset(f"Is{letters}", data=cells, dtype=h5py.ref_dtype)
     data.attrs["MATLAB_class"] = np.bytes_("cell")

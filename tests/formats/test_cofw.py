@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -418,23 +419,34 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["photo 0.png"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="files cannot be limited in size there")
-def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None:
-    import resource
-
+@pytest.mark.parametrize("room", [0, 3 * 8 * 6])
+def test_a_disk_too_full_is_an_error_and_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
     good = data_set(tmp_path, Landmarks("drawn3", [[1, 2], [3, 4], [5, 7]]))
     (tmp_path / "a.mat").write_text("old")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    for size in (0, 600, 2000):  # h5py would end the process, at whatever place the disk is full
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-        try:
-            with pytest.raises(OSError, match="File too large") as error:
-                cofw.write(good, tmp_path / "a.mat")
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        assert error.value.filename == str(tmp_path / "a.mat")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=room))
+    with pytest.raises(OSError, match="No space left") as error:
+        cofw.write(good, tmp_path / "a.mat")
+    assert error.value.filename == str(tmp_path / "a.mat")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.mat", "photo 0.png"]
     assert (tmp_path / "a.mat").read_text() == "old"
+
+
+def test_the_room_that_is_asked_for_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos of noise cannot be compressed."""
+    rng = np.random.default_rng(0)
+    asked: list[int] = []
+    faces = []
+    for number in range(30):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(rng.integers(0, 256, (5 + number, 40, 3), dtype=np.uint8)).save(path)
+        faces.append(Sample(ImageFile(path), landmarks=Landmarks("drawn3", [[1, 2], [3, 4], [5, 7]])))
+    least = sum(3 * 40 * (5 + number) for number in range(30)) + 31 * cofw._FURTHER
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: asked.append(1) or SimpleNamespace(free=least))
+    cofw.write(Dataset(tuple(faces), root=tmp_path), tmp_path / "a.mat")
+    assert asked
+    assert (tmp_path / "a.mat").stat().st_size < least
 
 
 def test_it_is_told_by_its_first_bytes(tmp_path: Path) -> None:
