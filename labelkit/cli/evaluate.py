@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -18,15 +18,11 @@ from labelkit.cli.output import (
     ModelName,
     Passes,
     SchemeName,
-    note,
     note_all,
     say_json,
 )
+from labelkit.cli.reading import LabelFormat, LabelImages, Subset, read_labels
 from labelkit.errors import InputError
-
-if TYPE_CHECKING:
-    from labelkit.dataset import Dataset
-    from labelkit.scheme import Scheme
 
 
 class BoxSource(StrEnum):
@@ -52,19 +48,14 @@ _ROWS = {
 def evaluate(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="An annotation file or folder.")],
     scheme: SchemeName,
-    file_format: Annotated[
-        str | None,
-        typer.Option("--format", help="wflw, 300w, coco, csv and more; told by the file if not given."),
-    ] = None,
+    file_format: LabelFormat = None,
+    subset: Subset = None,
     model: ModelName = "base",
     boxes: Annotated[
         BoxSource,
         typer.Option(help="Where the faces' boxes come from. Faces that a detector misses are failures."),
     ] = BoxSource.ANNOTATIONS,
-    images: Annotated[
-        Path | None,
-        typer.Option("--images", help="The folder to which photos are named; by default that of DATA."),
-    ] = None,
+    images: LabelImages = None,
     flip: Flip = False,
     passes: Passes = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad annotation.")] = False,
@@ -75,7 +66,7 @@ def evaluate(
     from labelkit.scheme import load_scheme
 
     chosen = load_scheme(scheme)
-    labels = _read(data, file_format, chosen, strict, images)
+    labels = read_labels(data, file_format, chosen, images=images, subset=subset, strict=strict)
 
     from labelkit.detect import detect_faces  # after reading: loading torch takes seconds
     from labelkit.models.registry import load_model
@@ -91,24 +82,6 @@ def evaluate(
         say_json(figures)
     else:
         STDOUT.print(_table(figures, f"{network.name} on {data}, {chosen.name}"))
-
-
-def _read(data: Path, file_format: str | None, scheme: Scheme, strict: bool, images: Path | None) -> Dataset:
-    from labelkit.formats import find_format, read
-
-    if file_format is not None:
-        try:
-            find_format(file_format)
-        except InputError as error:
-            raise typer.BadParameter(str(error), param_hint="--format") from error
-    labels = read(data, file_format, scheme, strict, images)
-    left_out = labels.report.left_out
-    note_all([str(entry) for entry in left_out])
-    if left_out:
-        note(f"{data}: {labels.report}")
-    if not len(labels):
-        raise InputError(f"{data}: holds no face that could be read")
-    return labels
 
 
 def _table(figures: dict[str, Any], title: str) -> Table:

@@ -130,7 +130,7 @@ def _tell(
     model: str,
     as_json: bool,
 ) -> None:
-    from labelkit.prelabel.predict import reading_root
+    from labelkit.formats import find_format
 
     note_all([f"{label_format}: {loss}" for loss in report.losses])
     if as_json:
@@ -143,5 +143,5 @@ def _tell(
     unread = f", {len(labelled.problems)} not read" if labelled.problems else ""
     nobody = f", {len(labelled.no_face)} without a face" if labelled.no_face else ""
     say(f"{len(labelled.faces)} faces in {labelled.photos} photos{nobody}{unread} -> {shown(out)}")
-    if label_format != _JSON and report.images != reading_root(out, label_format):
+    if label_format != _JSON and report.images != find_format(label_format).photo_root(out):
         note(f"photos are named relative to {report.images}: give it as --images where the labels are read")

@@ -12,11 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from labelkit.cli.output import STDOUT, AsJson, note, note_all, say, say_json, shown
+from labelkit.cli.reading import LabelFormat, LabelImages, Subset, format_called, read_labels
 from labelkit.errors import InputError
 
 if TYPE_CHECKING:
     from labelkit.dataset import Dataset
-    from labelkit.formats import WriteReport
+    from labelkit.formats import Format, WriteReport
     from labelkit.geometry import Array
     from labelkit.scheme import Scheme
     from labelkit.scheme.convert import Conversion
@@ -29,16 +30,12 @@ def convert(
     source: Annotated[
         str | None, typer.Option("--from", help="The scheme of DATA; told by the file if not given.")
     ] = None,
-    file_format: Annotated[
-        str | None, typer.Option("--format", help="The format of DATA; told by the file if not given.")
-    ] = None,
+    file_format: LabelFormat = None,
     out_format: Annotated[
         str | None, typer.Option("--format-out", help="The format to write; by default that of DATA.")
     ] = None,
-    images: Annotated[
-        Path | None,
-        typer.Option("--images", help="The folder to which photos are named; by default that of DATA."),
-    ] = None,
+    subset: Subset = None,
+    images: LabelImages = None,
     as_json: AsJson = False,
 ) -> None:
     """Re-express annotated faces in another scheme.
@@ -46,7 +43,6 @@ def convert(
     A smooth field from the plane to each face carries the points over. Points that both schemes
     have stay where they are; the others are estimates, with the error to expect in percent of IOD.
     """
-    from labelkit.formats import find_format, write
     from labelkit.scheme import load_scheme
     from labelkit.scheme.convert import converter
 
@@ -54,12 +50,16 @@ def convert(
     reading, writing = _formats(data, file_format, out_format)
     if out.resolve() == data.resolve():
         raise InputError(f"{out}: is what is read; choose another name with -o")
-    labels, begin = _read(data, reading, source, images)
+    start = load_scheme(source) if source is not None else None
+    labels = read_labels(data, reading.name, start, images=images, subset=subset)
+    begin = labels.scheme
+    if begin is None:
+        raise InputError(f"{data}: does not tell its scheme; name it with --from")
     labels, faces = _placeable(labels, begin, data)
     conversion = converter(begin, goal)(faces)
-    report = write(type(labels).concat([labels], goal), out, writing, images=images)
+    report = writing.write(type(labels).concat([labels], goal), out, images=images)
     _tell(begin, goal, conversion, report, out, as_json)
-    if report.images != (out if find_format(writing).folder else out.parent):
+    if report.images != writing.photo_root(out):
         note(f"photos are named relative to {report.images}: give it as --images where the labels are read")
 
 
@@ -102,31 +102,13 @@ def read_renames(texts: list[str]) -> dict[str, str]:
     return renamed
 
 
-def _formats(data: Path, file_format: str | None, out_format: str | None) -> tuple[str, str]:
-    """The names of the formats to read and to write; wrong usage for one that we do not know."""
-    from labelkit.formats import find_format, guess_format
+def _formats(data: Path, file_format: str | None, out_format: str | None) -> tuple[Format, Format]:
+    """The formats to read and to write."""
+    from labelkit.formats import guess_format
 
-    found = []
-    for option, name in (("--format", file_format), ("--format-out", out_format)):
-        try:
-            found.append(find_format(name).name if name is not None else None)
-        except InputError as error:
-            raise typer.BadParameter(str(error), param_hint=option) from error
-    reading = found[0] or guess_format(data).name
-    return reading, found[1] or reading
-
-
-def _read(data: Path, file_format: str, source: str | None, images: Path | None) -> tuple[Dataset, Scheme]:
-    from labelkit.formats import read
-    from labelkit.scheme import load_scheme
-
-    labels = read(data, file_format, load_scheme(source) if source is not None else None, images=images)
-    note_all([str(entry) for entry in labels.report.left_out])
-    if not len(labels):
-        raise InputError(f"{data}: holds no face that could be read")
-    if labels.scheme is None:
-        raise InputError(f"{data}: does not tell its scheme; name it with --from")
-    return labels, labels.scheme
+    writing = format_called(out_format, "--format-out") if out_format is not None else None
+    reading = format_called(file_format) if file_format is not None else guess_format(data)
+    return reading, writing or reading
 
 
 def _placeable(labels: Dataset, scheme: Scheme, data: Path) -> tuple[Dataset, Array]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labelkit.cli.output import AsJson, Device, ModelName, counting_bar, note, note_all, say, say_json, shown
+from labelkit.cli.reading import LabelFormat, LabelImages, read_labels
 from labelkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ class BoxSource(StrEnum):
 def fit(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="An annotation file or folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The scheme file to write: NAME.json.")],
-    file_format: Annotated[
-        str | None, typer.Option("--format", help="The format of DATA; told by the file if not given.")
-    ] = None,
+    file_format: LabelFormat = None,
     name: Annotated[
         str | None, typer.Option("--name", help="The scheme's name; by default that of the file.")
     ] = None,
@@ -49,10 +48,7 @@ def fit(
         ),
     ] = BoxSource.DETECTOR,
     faces: Annotated[int, typer.Option(min=1, help="How many faces to use at most, spread over DATA.")] = 100,
-    images: Annotated[
-        Path | None,
-        typer.Option("--images", help="The folder to which photos are named; by default that of DATA."),
-    ] = None,
+    images: LabelImages = None,
     figure: Annotated[Path | None, typer.Option("--figure", help="Draw the scheme, as .png or .svg.")] = None,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -85,20 +81,9 @@ def _checked(data: Path, out: Path, name: str | None, figure: Path | None) -> st
 
 
 def _read(data: Path, file_format: str | None, images: Path | None, faces: int) -> Dataset:
-    from labelkit.formats import find_format, read
     from labelkit.models.fit import evenly
 
-    if file_format is not None:
-        try:
-            find_format(file_format)
-        except InputError as error:
-            raise typer.BadParameter(str(error), param_hint="--format") from error
-    labelled = read(data, file_format, images=images)
-    note_all([str(entry) for entry in labelled.report.left_out])
-    if labelled.report.left_out:
-        note(f"{data}: {labelled.report}")
-    if not len(labelled):
-        raise InputError(f"{data}: holds no face that could be read")
+    labelled = read_labels(data, file_format, images=images)
     if len(labelled) > faces:
         note(f"{data}: {faces} of {len(labelled)} faces are used (--faces)")
     return evenly(labelled, faces)

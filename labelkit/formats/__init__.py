@@ -39,6 +39,10 @@ class Format:
     folder: bool = False
     subsets: tuple[str, ...] = ()
 
+    def photo_root(self, path: Path) -> Path:
+        """The folder in which a reader of ``path`` looks for the photos if it is not told."""
+        return path if self.folder else path.parent
+
 
 #: By the name that commands and scripts use. Of several formats that a file could be of, the first
 #: is guessed: those that can be told for certain stand before those that ask for little.

@@ -137,15 +137,10 @@ def write_labels(
         return WriteReport(len(faces), (out,), Path.cwd())
     if not faces:
         raise InputError(f"{out}: not written, since no face was found")
-    home = reading_root(out, format)
+    home = find_format(format).photo_root(out)
     below = all(face.image.path.absolute().is_relative_to(home.absolute()) for face in faces)
     root = Path(images) if images is not None else home if below else None
     return write(dataset(faces, scheme, root), out, format)
-
-
-def reading_root(out: Path, format: str) -> Path:  # noqa: A002 - as in labelkit.write
-    """Where a reader of ``out`` looks for the photos if it is not told."""
-    return out if find_format(format).folder else out.parent
 
 
 def _row(face: LabelledFace, scheme: Scheme) -> dict[str, Any]:

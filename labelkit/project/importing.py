@@ -79,33 +79,40 @@ class _Incoming:
     landmarks: Landmarks | None
 
 
-def read_for(
-    path: Path,
-    root: Path,
-    scheme: Scheme,
-    *,
-    format_name: str | None = None,
-    given: str | Path | Scheme | None = None,
-    images: Path | None = None,
-) -> Dataset:
+@dataclass(frozen=True)
+class Source:
+    """An annotation file and how to read it: ``format`` None is told by the file, ``images`` is the
+    folder to which its photos are named, ``subset`` a part of a published data set."""
+
+    path: Path
+    format: str | None = None
+    images: Path | None = None
+    subset: str | None = None
+
+    def read(self, scheme: str | Path | Scheme | None, images: Path | None) -> Dataset:
+        """The faces, their photos looked for in ``images``."""
+        return read(self.path, self.format, scheme, images=images, subset=self.subset)
+
+
+def read_for(source: Source, root: Path, scheme: Scheme, given: str | Path | Scheme | None = None) -> Dataset:
     """The faces of an annotation file, for a project of ``scheme`` with the image root ``root``.
 
     The scheme of what a project exported is that of its side file. What the side file calls
     predictions come as predicted, whatever the format.
 
-    Where ``images`` is not given, photos are looked for from the file's own place and from the
+    Where the source's ``images`` is not given, photos are looked for from the file's own place and from the
     image root, and what finds more of them is taken. Raises `InputError` where the ``given`` scheme
     is None and the file's cannot be told.
     """
-    side = read_side(path)
+    path, side = source.path, read_side(source.path)
     given = side.scheme if side is not None and given is None else given
-    data = _best_root(path, root, format_name, given, images)
+    data = _best_root(source, root, given)
     if side is not None and side.predicted:
         data = replace(data, samples=tuple(_doubted(sample, data.root, side) for sample in data))
     count = next((len(sample.landmarks) for sample in data if sample.landmarks is not None), 0)
     if given is None and count == len(scheme) and data.scheme != scheme:
         # As many points as our own scheme: it may well be that, whatever else has so many.
-        data = _as_own(path, data, format_name, scheme)
+        data = _as_own(source, data, scheme)
     if data.scheme is None and count:
         raise InputError(f"{path}: which scheme is it of, with {count} points? Name it with --scheme")
     return data
@@ -267,14 +274,12 @@ class _Importer:
         return True
 
 
-def _best_root(
-    path: Path, root: Path, format_name: str | None, given: str | Path | Scheme | None, images: Path | None
-) -> Dataset:
-    if images is not None:
-        return read(path, format_name, given, images=images)
+def _best_root(source: Source, root: Path, given: str | Path | Scheme | None) -> Dataset:
+    if source.images is not None:
+        return source.read(given, source.images)
     names, best = PhotoNames(root), None
     for place in (None, root):
-        data = read(path, format_name, given, images=place)
+        data = source.read(given, place)
         inside = sum(names.of(sample.image.path) is not None for sample in data)
         if best is None or inside > best[0]:
             best = (inside, data)
@@ -284,9 +289,9 @@ def _best_root(
     return best[1]
 
 
-def _as_own(path: Path, data: Dataset, format_name: str | None, scheme: Scheme) -> Dataset:
+def _as_own(source: Source, data: Dataset, scheme: Scheme) -> Dataset:
     try:
-        own = read(path, format_name, scheme, images=data.root)
+        own = source.read(scheme, data.root)
     except InputError:
         return data  # the file names its points, and they are others
     return own if len(own) >= len(data) else data
