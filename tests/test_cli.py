@@ -27,6 +27,7 @@ COMMANDS = [
     ["scheme", "list"],
     ["scheme", "show"],
     ["scheme", "validate"],
+    ["scheme", "schema"],
     ["scheme", "convert"],
     ["scheme", "diff"],
     ["models", "list"],
@@ -251,6 +252,13 @@ def test_fit_stopped_by_ctrl_c_says_how_to_go_on(faces: Path, monkeypatch: pytes
 
 def test_fit_resume_without_a_state(faces: Path) -> None:
     run("fit", "tiny", "--data", faces, "-o", "m.safetensors", "--resume", code=1)
+
+
+def test_the_schema_of_scheme_files_is_printed_or_written() -> None:
+    printed = json.loads(run("scheme", "schema").stdout)
+    assert "points" in printed["properties"]
+    run("scheme", "schema", "-o", "s.json")
+    assert json.loads(Path("s.json").read_text()) == printed
 
 
 def test_schemes_are_listed_drawn_and_checked() -> None:

@@ -167,6 +167,48 @@ def test_a_scheme_change_shows_its_plan_and_waits_for_a_yes(work: Path, labels: 
         assert project.scheme_history()[1].scheme == scheme
 
 
+def test_an_undo_has_nothing_left_to_predict(work: Path, labels: Path, here: Path) -> None:
+    run("import", work, labels)
+    changed_scheme(here)
+    said = run("scheme-change", work, "new.json", "--yes").stdout
+    assert "1 finished face now waiting" in said
+    assert "Next: labelkit prelabel work" in said
+    assert "Next: labelkit prelabel work" in run("status", work).stdout
+    said = run("scheme-change", work, "--undo", "--yes").stdout
+    assert "1 face finished again" in said
+    assert "Next:" not in said
+
+
+def test_a_status_names_photos_that_are_gone(work: Path, labels: Path, photos: Path) -> None:
+    run("import", work, labels)
+    (photos / "a.png").unlink()
+    run("scan", work)
+    assert (
+        "1 photo missing on the disk, the first: a.png"
+        in run("export", work, "--format", "csv", "-o", "out.csv").stderr
+    )
+    photos.rename(photos.with_name("elsewhere"))
+    assert "(there is no such folder: labelkit relocate)" in run("status", work).stdout
+
+
+def test_names_are_neither_markup_nor_commands_to_a_terminal(photos: Path) -> None:
+    (photos / "a.png").rename(photos / "[red]a.png")
+    (photos / "x\n\x1b[2Jy.png").write_bytes(b"")
+    said = run("new", "work", "--images", "photos", "--scheme", "ibug68")
+    assert f"{photos.absolute()}/x\\n\\x1b[2Jy.png: is empty (0 bytes)" in said.stderr.splitlines()
+    assert "no face yet: labelkit prelabel work" in run("queue", "work").stdout
+    run("prelabel", "work")
+    assert "[red]a.png" in run("queue", "work").stdout
+
+
+def test_a_part_of_a_published_set_is_imported(work: Path, labels: Path) -> None:
+    part = run("import", work, labels, "--format", "wflw", "--subset", "largepose", "--json", code=1)
+    assert json.loads(part.stdout)["read"] == 0
+    assert part.stderr == "labelkit: photos/labels.txt: holds no face that could be read\n"
+    assert as_json("import", work, labels, "--format", "wflw")["read"] == 1
+    run("import", work, labels, "--format", "wflw", "--subset", "nonsense", code=1)
+
+
 def test_renames_can_be_said(work: Path, here: Path) -> None:
     changed_scheme(here)
     plan = as_json("scheme-change", work, "new.json", "--rename", "jaw_7=forehead")["plan"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from labelkit.cli.output import (
     STDOUT,
@@ -25,6 +26,8 @@ from labelkit.cli.output import (
     shown,
 )
 from labelkit.cli.project import Author, ProjectDir, user
+from labelkit.cli.reading import LabelFormat, LabelImages, Subset
+from labelkit.errors import InputError
 
 if TYPE_CHECKING:
     from labelkit.prelabel.runner import PrelabelReport
@@ -52,19 +55,15 @@ class By(StrEnum):
 def import_(
     folder: ProjectDir,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An annotation file, or a folder of them.")],
-    label_format: Annotated[
-        str | None,
-        typer.Option("--format", help="wflw, 300w, coco, csv and more; by default told by the file."),
-    ] = None,
+    label_format: LabelFormat = None,
     counts_as: Annotated[
         Counts, typer.Option("--as", help="Whether the labels count as confirmed, or are to be reviewed.")
     ] = Counts.CONFIRMED,
     scheme: Annotated[
         str | None, typer.Option("--scheme", help="The file's scheme, where it cannot be told.")
     ] = None,
-    images: Annotated[
-        Path | None, typer.Option("--images", help="The folder to which the file's photo names are relative.")
-    ] = None,
+    images: LabelImages = None,
+    subset: Subset = None,
     author: Author = None,
     as_json: AsJson = False,
 ) -> None:
@@ -84,12 +83,15 @@ def import_(
             as_=counts_as.value,
             scheme=scheme,
             images=images,
+            subset=subset,
             heard=bar,
         )
     if as_json:
         say_json(asdict(report))
-        return
-    _tell_import(report, own, shown(folder))
+    else:
+        _tell_import(report, own, shown(folder))
+    if not report.read:
+        raise InputError(f"{file}: holds no face that could be read")
 
 
 def _tell_import(report: ImportReport, own: str, folder: str) -> None:
@@ -194,12 +196,18 @@ def queue(
         say_json({"waiting": sum(waiting.values()), "states": waiting, "queue": listed})
         return
     if not items:
-        say("nobody waits: every face has been dealt with, or there is none (labelkit status)")
+        begun = any(states.values())
+        told = (
+            "every face has been dealt with" if begun else f"no face yet: labelkit prelabel {shown(folder)}"
+        )
+        say(f"nobody waits: {told}")
         return
     table = Table("", "photo", "face", "doubt", "why")
     for number, item in enumerate(items, 1):
         doubt = "" if item.score is None else f"{100 * item.score:.0f} %"
-        table.add_row(str(number), item.face.image, str(item.face.index + 1), doubt, item.reason)
+        # Names and remarks are not markup.
+        photo, reason = Text(item.face.image), Text(item.reason)
+        table.add_row(str(number), photo, str(item.face.index + 1), doubt, reason)
     STDOUT.print(table)
     counts = ", ".join(f"{faces} {state}" for state, faces in waiting.items())
     say(f"{len(items)} of {sum(waiting.values())} that wait ({counts})")
@@ -252,6 +260,8 @@ def _tell_export(report: ExportReport) -> None:
     told = f" ({parts})" if len(report.parts) > 1 else ""
     say(f"{count(report.faces, 'face')} in {count(report.photos, 'photo')} -> {shown(report.out)}{told}")
     say(f"whose they are: {shown(report.side)}")
+    if report.missing:
+        note(f"{count(len(report.missing), 'photo')} missing on the disk, the first: {report.missing[0]}")
     _list("are predictions that nobody has confirmed, named in the side file", report.predicted)
     _list("are returned or confirmed in part only, left out", report.partly)
     if report.unreviewed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 #: Resolve sys.stdout and sys.stderr anew each time, as tests and notebooks exchange them.
 STDOUT, STDERR = Console(highlight=False), Console(stderr=True, highlight=False)
+
+#: Neither line ends nor the codes that move a cursor belong into a line.
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 #: How many lines of one kind are printed before "and N more".
 MOST_LINES = 20
@@ -127,8 +131,11 @@ class _Notes(logging.Handler):
 
 
 def _printable(text: str) -> str:
-    """File names may hold bytes that are no text, which a terminal would refuse."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """File names may hold bytes that are no text, which a terminal would refuse, and control
+    characters, which it would obey."""
+    return (
+        _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text).encode("utf-8", "backslashreplace").decode()
+    )
 
 
 def _finite(value: object) -> Any:

@@ -146,7 +146,8 @@ def _states(found: Status) -> Table:
 def _lines(found: Status) -> list[str]:
     """What there is to know beside the states; nothing is said of what is as it should be."""
     photos = found.photos
-    lines = [f"photos in   {found.images}"]
+    gone = "" if found.images.is_dir() else " (there is no such folder: labelkit relocate)"
+    lines = [f"photos in   {found.images}{gone}"]
     if photos.unsearched:
         lines.append(f"            {photos.unsearched} not searched for faces, or not readable")
     if photos.missing:
@@ -171,6 +172,8 @@ def _next(found: Status) -> str:
     folder, states = shown(found.folder), found.states
     if any(job.state == "running" for job in found.jobs):
         return "wait for the job, or label meanwhile"
+    if found.unpredicted or any(job.state == "interrupted" for job in found.jobs):
+        return f"labelkit prelabel {folder}"
     begun = bool(found.models or found.annotators)
     if states["predicted"] or states["returned"]:  # type: ignore[index]  # a StrEnum's value is its key
         return f"labelkit queue {folder}"

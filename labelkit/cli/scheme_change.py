@@ -9,6 +9,7 @@ import typer
 
 from labelkit.cli.output import STDERR, AsJson, count, note, say, say_json, shown
 from labelkit.cli.project import Author, ProjectDir, user
+from labelkit.cli.scheme_convert import read_renames
 from labelkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,28 +63,16 @@ def scheme_change(
         say(f"{count(switch.waiting, 'finished face')} now waiting for the new points")
     if switch.finished:
         say(f"{count(switch.finished, 'face')} finished again")
-    if plan.added:
+    if plan.added and (switch.waiting or not undo):
         say(f"Next: labelkit prelabel {shown(folder)}    to predict the new points")
     say(f"Back: labelkit scheme-change {shown(folder)} --undo")
 
 
 def _plan(project: Project, scheme: str, renames: list[str]) -> SchemeChange:
     from labelkit.scheme import load_scheme
-    from labelkit.scheme.change import guess_renames
+    from labelkit.scheme.change import plan_change
 
-    named = {}
-    for text in renames:
-        before, equals, after = text.partition("=")
-        if not (before and equals and after):
-            raise typer.BadParameter(f"--rename {text}: is not OLD=NEW")
-        named[before] = after
-    new = load_scheme(scheme)
-    guessed = {
-        before: after
-        for before, after in guess_renames(project.scheme, new).items()
-        if before not in named and after not in named.values()
-    }
-    plan = project.plan_scheme_change(new, guessed | named)
+    plan = plan_change(project.scheme, load_scheme(scheme), read_renames(renames), guess=True)
     if plan.old == plan.new:
         raise InputError(f"{scheme}: is the scheme that the project has already")
     return plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,9 @@ import typer
 from rich.table import Table
 
 from labelkit.cli import scheme_convert, scheme_fit
-from labelkit.cli.output import STDOUT, AsJson, say, say_json, shown
+from labelkit.cli.output import STDOUT, AsJson, count, say, say_json, shown
 
-app = typer.Typer(help="Landmark schemes: list, draw, check.", no_args_is_help=True)
+app = typer.Typer(help="Landmark schemes: list, draw, check, fit, convert.", no_args_is_help=True)
 
 
 @app.command("list", epilog="Example: labelkit scheme list")
@@ -74,10 +75,31 @@ def validate(
     if as_json:
         say_json({"valid": True, **facts})
         return
-    kind = f"{facts['mirror_pairs']} mirror pairs" if scheme.mirror else "asymmetric"
-    normalizers = ", ".join(scheme.normalizers) or "by the plane"
-    say(f"{file}: a valid scheme, {scheme.name}: {len(scheme)} points, {kind}, {len(scheme.curves)} curves")
+    kind = count(sum(i != j for i, j in scheme.mirror), "mirror pair") if scheme.mirror else "asymmetric"
+    normalizers = ", ".join(scheme.normalizers) or "the eye distance of the plane, as large as the face is"
+    points, curves = count(len(scheme), "point"), count(len(scheme.curves), "curve")
+    say(f"{file}: a valid scheme, {scheme.name}: {points}, {kind}, {curves}")
     say(f"errors are divided by: {normalizers}")
+
+
+@app.command(epilog="Example: labelkit scheme schema -o scheme.schema.json")
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file to write; by default it is printed.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of scheme files, with which editors check them while one types.
+
+    A scheme file that begins with {"$schema": "scheme.schema.json", ...} is checked by a schema beside it.
+    """
+    from labelkit.atomic import write_text
+    from labelkit.scheme import scheme_schema
+
+    if out is None:
+        say_json(json.loads(scheme_schema()))
+        return
+    write_text(out, scheme_schema())
+    say(f"the JSON Schema of scheme files -> {shown(out)}")
 
 
 app.command("fit", epilog="Example: labelkit scheme fit faces/ --format 300w -o mine.json")(scheme_fit.fit)

@@ -70,7 +70,8 @@ class ExportReport:
     ``parts`` has the number of faces by file (or folder). ``predicted`` names the exported faces
     that nobody has confirmed; ``partly`` those left out because only some of their points are
     confirmed, and ``unreviewed`` counts those left out for want of a review. ``losses`` says what
-    the format could not hold. Photos are named relative to ``images``. ``side`` is the side file.
+    the format could not hold, ``missing`` the photos of exported faces that are not on the disk as
+    far as the last scan knows. Photos are named relative to ``images``. ``side`` is the side file.
     """
 
     out: Path
@@ -84,6 +85,7 @@ class ExportReport:
     partly: list[str] = field(default_factory=list)
     unreviewed: int = 0
     losses: tuple[str, ...] = ()
+    missing: list[str] = field(default_factory=list)
 
 
 def export(
@@ -111,6 +113,7 @@ def export(
     scheme = store.scheme_revision()
     data = Dataset(tuple(sample for _, sample in faces), scheme.scheme, images)
     report.faces, report.photos = len(data), len(data.by_image())
+    report.missing = _missing(store, [face.face.image for face, _ in faces])
     parts = {"": data}
     if shares is not None:
         parts = _divided(store, data, [face for face, _ in faces], shares, options.by)
@@ -139,6 +142,13 @@ def _chosen_faces(
             yield face, _sample(face, landmarks, images)
         elif face.revision and (landmarks.state == State.CONFIRMED).any():
             report.partly.append(name)
+
+
+def _missing(store: Store, names: Sequence[str]) -> list[str]:
+    if not store.count_images().missing:
+        return []
+    gone = {image.path for image in all_images(store) if image.missing}
+    return [name for name in dict.fromkeys(names) if name in gone]
 
 
 def _sample(face: StoredFace, landmarks: Landmarks, images: Path) -> Sample:

@@ -19,14 +19,14 @@ from labelkit.prelabel.files import database, local_model
 from labelkit.prelabel.runner import Prelabelling, PrelabelReport
 from labelkit.project.exporting import ExportOptions, ExportReport, export
 from labelkit.project.folder import FOLDERS, create_folder, keep_scheme, one_at_a_time
-from labelkit.project.importing import As, ImportReport, import_dataset, read_for
+from labelkit.project.importing import As, ImportReport, Source, import_dataset, read_for
 from labelkit.project.photos import Comparison, Heard, ScanReport, compare, scan
 from labelkit.project.settings import Settings, images_setting, read_settings, write_settings
 from labelkit.project.status import Status, look
 from labelkit.project.waiting import items
 from labelkit.queue import QueueItem
 from labelkit.scheme import Scheme, load_scheme
-from labelkit.scheme.change import SchemeChange, guess_renames, plan_change
+from labelkit.scheme.change import SchemeChange, plan_change
 from labelkit.store import Event, FaceState, Job, NewFace, SchemeRevision, SchemeSwitch, Store, StoredFace
 
 _PAGE = 1000
@@ -34,6 +34,14 @@ _PAGE = 1000
 
 def _ignore(*_: object) -> None:
     pass
+
+
+def _state(name: FaceState | str) -> FaceState:
+    """The state of that name; raises `InputError`."""
+    try:
+        return FaceState(name)
+    except ValueError as error:
+        raise InputError(f"{name!r} is no state of a face; there are {', '.join(FaceState)}") from error
 
 
 class Project:
@@ -157,8 +165,9 @@ class Project:
 
     def faces(self, state: FaceState | str | None = None) -> Iterator[Face]:
         """The faces, or those in one state, in the order in which they were added."""
+        wanted = None if state is None else _state(state)
         last: StoredFace | None = None
-        while page := self.store.page(None if state is None else FaceState(state), last, _PAGE):
+        while page := self.store.page(wanted, last, _PAGE):
             yield from (face.face for face in page)
             last = page[-1]
 
@@ -205,13 +214,15 @@ class Project:
         when there is a newer one both are kept, and the result's ``crossed`` is True. Raises
         `InputError` when the points do not fit the scheme.
         """
-        known = self.find(face)
+        known, wanted = self.find(face), _state(state)
+        if not author.strip():
+            raise InputError(f"{face.image}: an annotation needs an author; say who made it")
         points = landmarks if isinstance(landmarks, Landmarks) else Landmarks(self.scheme, landmarks)
         return self.store.annotate(
             known.id,
             points,
             author,
-            state=FaceState(state),
+            state=wanted,
             started_from=known.prediction_id,
             base_revision=base_revision,
         )
@@ -291,17 +302,20 @@ class Project:
         as_: As = "confirmed",
         scheme: str | Path | Scheme | None = None,
         images: str | Path | None = None,
+        subset: str | None = None,
         heard: Heard = _ignore,
     ) -> ImportReport:
         """Take over the faces of an annotation file, ``confirmed`` or ``to-review``.
 
         Faces of another scheme are translated, and always to be reviewed. What a person annotated
         here stays, and what was imported before is not added again. ``scheme`` and ``images`` are
-        the file's, told by itself where they are None. No photo is opened.
+        the file's, told by itself where they are None; ``subset`` is a part of a published data set,
+        as in `labelkit.read`. No photo is opened.
         """
         path = Path(path)
         given = None if images is None else Path(images)
-        data = read_for(path, self.images, self.scheme, format_name=format, given=scheme, images=given)
+        source = Source(path, format, given, subset)
+        data = read_for(source, self.images, self.scheme, scheme)
         with one_at_a_time(self.folder):
             return import_dataset(self.store, self.images, data, path, author, as_, heard)
 
@@ -335,8 +349,7 @@ class Project:
         ``renamed`` maps old names to new ones; None takes points that stand at one place under an
         old and a new name for renamed.
         """
-        old, new = self.scheme, load_scheme(scheme)
-        return plan_change(old, new, guess_renames(old, new) if renamed is None else renamed)
+        return plan_change(self.scheme, load_scheme(scheme), renamed, guess=renamed is None)
 
     def change_scheme(self, plan: SchemeChange, author: str, note: str = "") -> SchemeSwitch:
         """Make ``plan.new`` the project's scheme. No annotation is touched; finished faces wait for

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from labelkit.project.photos import all_images
 from labelkit.project.settings import Settings
-from labelkit.store import NEW_POINTS, FaceState, ImageCounts, Job, JobState, Store
+from labelkit.store import NEW_POINTS, FaceState, ImageCounts, Job, JobState, Store, StoredFace
 
 #: Jobs that somebody may want to know about: those at work, and those that did not get to their end.
-_OPEN = (JobState.RUNNING, JobState.WAITING, JobState.INTERRUPTED, JobState.FAILED)
+_AT_WORK = (JobState.RUNNING, JobState.WAITING)
+_ENDED = (JobState.INTERRUPTED, JobState.FAILED)
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Status:
     ``states`` counts faces by state, ``models`` by whose newest prediction they have,
     ``annotators`` by who annotated them last. ``new_points`` faces wait for points that were added
     to the scheme. ``duplicates`` are names of photos with equal content, ``missing`` of those that
-    are not there. ``jobs`` are at work, or ended before their time.
+    are not there. ``jobs`` are at work, or ended before their time and were not repeated since.
+    ``unpredicted`` says whether faces wait for points that no prediction has.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Status:
     duplicates: tuple[tuple[str, ...], ...]
     missing: tuple[str, ...]
     jobs: tuple[Job, ...]
+    unpredicted: bool = False
 
     @property
     def faces(self) -> int:
@@ -49,6 +52,7 @@ def look(store: Store, folder: Path, settings: Settings) -> Status:
     """The numbers of the project in ``folder``, as they are now."""
     revision, photos = store.scheme_revision(), store.count_images()
     missing = tuple(image.path for image in all_images(store) if image.missing) if photos.missing else ()
+    new_points, first = _waiting_for_points(store) if revision.revision > 1 else (0, None)
     return Status(
         name=settings.name,
         folder=folder,
@@ -59,18 +63,36 @@ def look(store: Store, folder: Path, settings: Settings) -> Status:
         photos=photos,
         unhashed=sum(not image.missing for image in all_images(store, unhashed=True)),
         states=store.count_by_state(),
-        new_points=_waiting_for_points(store) if revision.revision > 1 else 0,
+        new_points=new_points,
         models=store.models(),
         annotators=store.annotators(),
         duplicates=tuple(tuple(image.path for image in group) for group in store.duplicates()),
         missing=missing,
-        jobs=tuple(job for job in store.jobs.list() if job.state in _OPEN),
+        jobs=_open_jobs(store),
+        unpredicted=first is not None and _is_unpredicted(store, first, revision.revision),
     )
 
 
-def _waiting_for_points(store: Store) -> int:
-    count, last = 0, None
+def _open_jobs(store: Store) -> tuple[Job, ...]:
+    """What is at work, and of each kind the newest job if it did not get to its end."""
+    jobs = store.jobs.list()
+    newest = {job.kind: job.id for job in reversed(jobs)}
+    return tuple(
+        job for job in jobs if job.state in _AT_WORK or (job.state in _ENDED and job.id == newest[job.kind])
+    )
+
+
+def _waiting_for_points(store: Store) -> tuple[int, StoredFace | None]:
+    """How many faces wait for points that were added, and the first of them."""
+    count, last, first = 0, None, None
     while page := store.page(FaceState.PREDICTED, last, 5000):
-        count += sum(face.reason == NEW_POINTS for face in page)
+        waiting = [face for face in page if face.reason == NEW_POINTS]
+        first = first or next(iter(waiting), None)
+        count += len(waiting)
         last = page[-1]
-    return count
+    return count, first
+
+
+def _is_unpredicted(store: Store, face: StoredFace, revision: int) -> bool:
+    made = store.prediction(face.id)
+    return made is None or made.scheme_revision < revision

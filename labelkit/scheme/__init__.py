@@ -5,7 +5,7 @@
 ``convert`` re-expresses a face in another scheme.
 """
 
-from labelkit.scheme.files import builtin_schemes, load_scheme, read_scheme, scheme_from_dict
+from labelkit.scheme.files import builtin_schemes, load_scheme, read_scheme, scheme_from_dict, scheme_schema
 from labelkit.scheme.scheme import (
     SYMMETRY_TOLERANCE,
     Curve,
@@ -24,4 +24,5 @@ __all__ = [
     "pairs_from_index",
     "read_scheme",
     "scheme_from_dict",
+    "scheme_schema",
 ]

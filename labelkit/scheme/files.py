@@ -22,6 +22,11 @@ def builtin_schemes() -> list[str]:
     return sorted(path.stem for path in _builtin_folder().glob("*.json"))
 
 
+def scheme_schema() -> str:
+    """The JSON Schema of scheme files, as text: what editors and scripts check them with."""
+    return (_builtin_folder() / "schema" / "scheme.schema.json").read_text(encoding="utf-8")
+
+
 def load_scheme(scheme: str | Path | Scheme) -> Scheme:
     """A built-in scheme by its name, or a scheme file by its path.
 

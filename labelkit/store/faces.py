@@ -111,7 +111,8 @@ class FaceCalls(Part):
                 return face
             problem = None if face.state == state else _objection(connection, face, state)
             if problem is not None:
-                raise InputError(f"face {face_id} cannot become {state.value!r}: {problem}")
+                name = f"{face.face.image}, face {face.face.index + 1}"
+                raise InputError(f"{name}: cannot become {state.value!r}: {problem}")
             move(connection, [(face_id, face.state)], state, author, reason)
             return load_face(connection, face_id)
 

@@ -98,6 +98,20 @@ def test_landmarks_that_do_not_fit_change_nothing(predicted: Project, wflw98: Sc
     assert predicted.history(Face("a.png")) == []
 
 
+def test_a_state_that_is_none_and_an_author_without_a_name_are_refused(
+    predicted: Project, ibug68: Scheme
+) -> None:
+    with pytest.raises(InputError, match="'finished' is no state of a face; there are no face, todo"):
+        predicted.annotate(Face("a.png"), face_at(ibug68), author="ann", state="finished")
+    with pytest.raises(InputError, match="'finished' is no state"):
+        next(predicted.faces("finished"))
+    with pytest.raises(InputError, match=r"a\.png: an annotation needs an author"):
+        predicted.annotate(Face("a.png"), face_at(ibug68), author=" ")
+    with pytest.raises(InputError, match=r"a\.png, face 1: cannot become 'reviewed'"):
+        predicted.review(Face("a.png"), "ann")
+    assert predicted.history(Face("a.png")) == []
+
+
 def test_an_unknown_face_is_named(project: Project) -> None:
     for call in (project.find, project.landmarks, project.history):
         with pytest.raises(InputError, match=r"q\.png: the project has no face 3 in it"):
@@ -166,6 +180,15 @@ def test_the_status_counts(predicted: Project, ibug68: Scheme) -> None:
     assert (status.models, status.annotators) == ({"fake@1": 4}, {"ann": 1})
     assert (status.scheme, status.points, status.scheme_revision) == ("ibug68", 68, 1)
     assert (status.photos.total, status.photos.unsearched, status.jobs) == (4, 0, ())
+
+
+def test_a_job_that_was_repeated_to_its_end_is_no_news(project: Project) -> None:
+    jobs = project.store.jobs
+    for kind in ("prelabel", "train"):
+        jobs.fail(jobs.start(jobs.add(kind, {}).id), "no luck")
+    assert [job.kind for job in project.status().jobs] == ["train", "prelabel"]
+    jobs.finish(jobs.start(jobs.add("prelabel", {}).id))
+    assert [job.kind for job in project.status().jobs] == ["train"]
 
 
 def test_one_at_a_time_waits_and_gives_up(tmp_path: Path) -> None:
