@@ -102,6 +102,8 @@ def test_help_and_version_do_not_load_torch() -> None:
         ["evaluate", "x", "--scheme", "ibug68", "--boxes", "mine"],
         ["fit", "tiny", "-o", "m.safetensors"],
         ["fit", "tiny", "--data", "x", "-o", "m.csv"],
+        ["fit", "tiny", "--data", "x", "-o", "m.safetensors", "--dense", "4"],
+        ["fit", "tiny", "--data", "x", "-o", "m.safetensors", "--head", "h.npz"],
     ],
 )
 def test_wrong_usage_is_exit_code_2(args: list[str]) -> None:

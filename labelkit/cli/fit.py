@@ -18,6 +18,7 @@ from labelkit.cli.output import STDERR, AsJson, Device, note, note_all, say, say
 if TYPE_CHECKING:
     from labelkit.train.engine import Progress
     from labelkit.train.fit import FitPaths
+    from labelkit.train.pack import FacePack
     from labelkit.train.recipes import Recipe
 
 #: Seconds between lines where there is no terminal to draw a bar in.
@@ -52,6 +53,13 @@ def fit(
     leave_out: Annotated[
         str, typer.Option(help="Points never asked for, such as 1,5,11,15: closed under mirroring.")
     ] = "",
+    head: Annotated[
+        Path | None,
+        typer.Option("--head", help="A 3D head, ict_face_model_light.npz, to fit for dense points."),
+    ] = None,
+    dense: Annotated[
+        int | None, typer.Option(min=0, help="Dense points a face, instead of the recipe's; takes --head.")
+    ] = None,
     device: Device = "auto",
     seed: Annotated[int | None, typer.Option(min=0, help="Of all that is drawn at random.")] = None,
     as_json: AsJson = False,
@@ -69,13 +77,20 @@ def fit(
         raise typer.BadParameter("a run is resumed or started, not both", param_hint="--start")
     from labelkit.models.registry import load_model
     from labelkit.train import fit as training
+    from labelkit.train.head.model import load_head
     from labelkit.train.recipes import load_recipe
 
-    chosen = _adjusted(load_recipe(recipe), passes, batch, seed)
+    chosen = _adjusted(load_recipe(recipe), passes, batch, seed, dense)
+    if (head is not None) != bool(chosen.dense):
+        problem = "dense points take a head model" if head is None else "name the number of points: --dense N"
+        raise typer.BadParameter(problem, param_hint="--head")
     left_out = training.points_by_number(leave_out)
+    model = load_head(head) if head is not None else None
     packs, problems = training.load_packs(folders, chosen, left_out)
     measured, more_problems = training.load_packs([dev], chosen) if dev is not None else ([], [])
     problems += more_problems
+    if model is not None:
+        packs = training.add_dense(packs, model, left_out)
     note_all(problems)
     if problems:
         note(f"{len(problems)} annotations or photos left out")
@@ -84,7 +99,7 @@ def fit(
     if not resume:
         _keep_old_state(paths)
     for pack in packs:
-        note(f"{pack.name}: {len(pack)} faces, {pack.scheme.name}")
+        note(f"{pack.name}: {len(pack)} faces, {pack.scheme.name}{_dense_faces(pack)}")
     try:
         with _watched(chosen.passes) as report:
             training.fit(
@@ -105,13 +120,23 @@ def fit(
     _tell(paths, as_json)
 
 
-def _adjusted(recipe: Recipe, passes: int | None, batch: int | None, seed: int | None) -> Recipe:
+def _adjusted(
+    recipe: Recipe, passes: int | None, batch: int | None, seed: int | None, dense: int | None
+) -> Recipe:
     return replace(
         recipe,
         passes=recipe.passes if passes is None else passes,
         batch=recipe.batch if batch is None else batch,
         seed=recipe.seed if seed is None else seed,
+        dense=recipe.dense if dense is None else dense,
     )
+
+
+def _dense_faces(pack: FacePack) -> str:
+    if pack.dense is None:
+        return ""
+    fitted = int((pack.dense.weights > 0).any(dim=1).sum())
+    return f", dense points on {fitted} of them"
 
 
 def _keep_old_state(paths: FitPaths) -> None:

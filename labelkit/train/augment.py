@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 from torchvision.transforms.v2.functional import rgb_to_grayscale
 
 from labelkit.nn.normalize import normalize
-from labelkit.train.pack import FacePack
+from labelkit.train.pack import DensePoints, FacePack
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,14 @@ class AugmentConfig:
 class Batch:
     """What the network is fed: ``images`` (B, 3, S, S) normalised, ``valid``
     (B, 1, S, S), and the true ``points`` (B, N, 2) in crop units, left and right already
-    renamed on mirrored faces; ``flipped`` (B,)."""
+    renamed on mirrored faces; ``flipped`` (B,). ``dense`` holds the pack's dense points in
+    crop units: ``plane`` (B, K, 2), mirrored with its face, ``points`` and ``weights``."""
 
     images: Tensor
     valid: Tensor
     points: Tensor
     flipped: Tensor
+    dense: DensePoints | None = None
 
 
 def augment(
@@ -82,7 +84,20 @@ def augment(
     if pack.scheme.mirror:
         order = torch.from_numpy(pack.scheme.mirror_index.astype(np.int64)).to(device)
         placed = torch.where(flipped[:, None, None], placed[:, order], placed)
-    return Batch(images, valid, placed, flipped)
+    dense = _dense_view(pack.dense, faces, matrix, flipped) if pack.dense is not None else None
+    return Batch(images, valid, placed, flipped, dense)
+
+
+def _dense_view(dense: DensePoints, faces: Tensor, matrix: Tensor, flipped: Tensor) -> DensePoints:
+    """Dense points need no renaming on a mirrored face: their places are mirrored. What left
+    the crop is not asked for."""
+    points = (dense.points[faces] - matrix[:, None, :, 2]) @ torch.linalg.inv(matrix[:, :, :2]).transpose(
+        1, 2
+    )
+    side = torch.where(flipped, -1.0, 1.0)
+    plane = dense.plane * torch.stack([side, torch.ones_like(side)], dim=1)[:, None]
+    inside = (points.abs() <= 1).all(-1)
+    return DensePoints(plane, points, dense.weights[faces] * inside)
 
 
 def plain_view(pack: FacePack, indices: Tensor, size: int) -> Batch:

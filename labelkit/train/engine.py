@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from labelkit.train.augment import Batch, augment, plain_view
 from labelkit.train.losses import point_loss, query_loss
 from labelkit.train.offsets import Offsets, reference_dataset
 from labelkit.train.pack import FacePack
-from labelkit.train.queries import Queries, QuerySampler
+from labelkit.train.queries import Queries, QuerySampler, draw_dense
 from labelkit.train.recipes import Recipe
 
 
@@ -172,6 +172,7 @@ class Trainer:
         """Go on where `save_state` stopped; raises `CheckpointError`, saying what differs, for
         the state of another run."""
         tensors, card = load_checkpoint(path)
+        card = {"dense points": 0, **card}  # states kept before there were any
         differing = [name for name, value in self._same_run().items() if card.get(name) != value]
         if differing:
             raise CheckpointError(f"{path}: is the state of another run ({' and '.join(differing)} differ)")
@@ -208,6 +209,7 @@ class Trainer:
             "left-out points": list(self.left_out),
             "batch": self.recipe.batch,
             "seed": self.recipe.seed,
+            "dense points": self.recipe.dense,
             "data": {pack.name: len(pack) for pack in self.packs},
         }
 
@@ -237,7 +239,11 @@ class Trainer:
             batch = augment(pack, indices, recipe.network.size, recipe.augment, generator, seen)
             prompts = self.offsets.prompts(pack.name).to(self.device)
             sampler = self.samplers[pack.name]
-            queries.append(sampler.draw(prompts, batch.points, recipe.own, recipe.between, generator))
+            drawn = sampler.draw(prompts, batch.points, recipe.own, recipe.between, generator)
+            if recipe.dense and batch.dense is not None:
+                more = draw_dense(batch.dense, recipe.dense, recipe.dense_weight, generator)
+                drawn = _append_queries(drawn, more)
+            queries.append(drawn)
             batches.append(batch)
         drawn = _join_queries(queries)
         images = torch.cat([batch.images for batch in batches]).contiguous(memory_format=torch.channels_last)
@@ -329,6 +335,13 @@ def _nearest(anchors: Tensor, plane: object) -> Tensor:
     return torch.cdist(anchors, points).argmin(dim=1)
 
 
+def _append_queries(first: Queries, more: Queries) -> Queries:
+    """More queries for the same faces."""
+    return Queries(
+        *(torch.cat([getattr(first, f.name), getattr(more, f.name)], dim=1) for f in fields(first))
+    )
+
+
 def _join_queries(parts: Sequence[Queries]) -> Queries:
     """Datasets may have different numbers of points: shorter rows are filled up."""
     width = max(part.prompts.shape[1] for part in parts)
@@ -337,6 +350,4 @@ def _join_queries(parts: Sequence[Queries]) -> Queries:
         missing = width - tensor.shape[1]
         return torch.cat([tensor, tensor.new_zeros(len(tensor), missing, *tensor.shape[2:])], dim=1)
 
-    return Queries(
-        *(torch.cat([fill(getattr(p, key)) for p in parts]) for key in ("prompts", "targets", "there"))
-    )
+    return Queries(*(torch.cat([fill(getattr(p, f.name)) for p in parts]) for f in fields(Queries)))

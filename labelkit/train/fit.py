@@ -21,6 +21,8 @@ from labelkit.models.predictor import LandmarkModel, choose_device
 from labelkit.models.registry import save_model
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.train.engine import Progress, Trainer
+from labelkit.train.head.dense import choose_anchors, with_dense
+from labelkit.train.head.model import HeadModel
 from labelkit.train.pack import FacePack, pack_faces
 from labelkit.train.recipes import Recipe
 
@@ -93,6 +95,19 @@ def load_packs(
         packs.append(pack)
         problems += [str(entry) for entry in data.report.left_out] + unread
     return packs, problems
+
+
+def add_dense(packs: Sequence[FacePack], head: HeadModel, left_out: tuple[int, ...] = ()) -> list[FacePack]:
+    """The packs with dense points from ``head``, fitted to all points but those ``left_out``;
+    packs of another scheme than `ibug68` stay as they are.
+
+    Raises `InputError` when no pack has points to fit it to.
+    """
+    scheme = load_scheme("ibug68")
+    if all(pack.scheme != scheme for pack in packs):
+        raise InputError(f"no dataset is labelled in {scheme.name}, to which a head is fitted")
+    anchors = choose_anchors(head, scheme, left_out)
+    return [with_dense(pack, anchors) if pack.scheme == scheme else pack for pack in packs]
 
 
 def fit(
@@ -168,6 +183,7 @@ def _card(
                 {"name": p.name, "scheme": p.scheme.name, "faces": len(p), "source": SOURCES.get(p.name, "")}
                 for p in packs
             ],
+            "dense": [p.name for p in packs if p.dense is not None and trainer.recipe.dense],
             "reference": trainer.reference,
             "left_out": list(trainer.left_out),
             "started_from": "" if start is None else start.id,

@@ -7,7 +7,7 @@ photos are opened only here.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,12 +25,25 @@ MARGIN = 1.6
 
 
 @dataclass(frozen=True)
+class DensePoints:
+    """Points beside those of the scheme: ``plane`` (K, 2) their places, the same for all faces,
+    ``points`` (M, K, 2) in pack units and ``weights`` (M, K), 0 where the answer is unknown."""
+
+    plane: Tensor
+    points: Tensor
+    weights: Tensor
+
+    def to(self, device: torch.device) -> DensePoints:
+        return DensePoints(self.plane.to(device), self.points.to(device), self.weights.to(device))
+
+
+@dataclass(frozen=True)
 class FacePack:
     """Faces of one dataset.
 
     ``images`` (M, 3, S, S) uint8; ``bounds`` (M, 4) the photo's x0, y0, x1, y1 and
     ``points`` (M, N, 2), both in pack units, in which the square is [-1, 1]². NaN is
-    "not there".
+    "not there". ``dense`` holds further points where a head was fitted.
     """
 
     name: str
@@ -38,17 +51,18 @@ class FacePack:
     images: Tensor
     bounds: Tensor
     points: Tensor
+    dense: DensePoints | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
     def to(self, device: torch.device) -> FacePack:
-        return FacePack(
-            self.name,
-            self.scheme,
-            self.images.to(device),
-            self.bounds.to(device),
-            self.points.to(device),
+        return replace(
+            self,
+            images=self.images.to(device),
+            bounds=self.bounds.to(device),
+            points=self.points.to(device),
+            dense=self.dense.to(device) if self.dense is not None else None,
         )
 
 

@@ -8,16 +8,19 @@ import torch
 from torch import Generator, Tensor
 
 from labelkit.scheme import Curve, Scheme
+from labelkit.train.pack import DensePoints
 
 
 @dataclass(frozen=True)
 class Queries:
     """``prompts`` and ``targets`` (B, Q, 2) in plane and crop units; ``there`` (B, Q) is
-    False where the answer is unknown (the target is then the prompt)."""
+    False where the answer is unknown (the target is then the prompt); ``weights`` (B, Q) say
+    how much each counts."""
 
     prompts: Tensor
     targets: Tensor
     there: Tensor
+    weights: Tensor
 
 
 class QuerySampler:
@@ -54,7 +57,22 @@ class QuerySampler:
             asked = torch.cat([asked, more_asked], dim=1)
             answers = torch.cat([answers, more_answers], dim=1)
         there = answers.isfinite().all(-1)
-        return Queries(asked, torch.where(there[..., None], answers, asked.detach()), there)
+        targets = torch.where(there[..., None], answers, asked.detach())
+        return Queries(asked, targets, there, there.to(targets.dtype))
+
+
+def draw_dense(dense: DensePoints, count: int, weight: float, generator: Generator) -> Queries:
+    """``count`` dense points per face among those whose answer is known; each counts ``weight``
+    times what it counts by itself. ``dense`` holds ``plane`` (B, K, 2) and, in crop units,
+    ``points`` (B, K, 2)."""
+    known = dense.weights > 0
+    order = torch.rand(dense.weights.shape, generator=generator).to(known.device) * known
+    chosen = order.topk(min(count, order.shape[1]), dim=1).indices
+    pairs = chosen[..., None].expand(-1, -1, 2)
+    asked, answers = dense.plane.gather(1, pairs), dense.points.gather(1, pairs)
+    there = known.gather(1, chosen)
+    targets = torch.where(there[..., None], answers, asked)
+    return Queries(asked, targets, there, weight * dense.weights.gather(1, chosen))
 
 
 def _blend(prompts: Tensor, points: Tensor, indices: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

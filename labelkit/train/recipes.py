@@ -17,7 +17,8 @@ class Recipe:
 
     ``passes`` counts images seen; ``shares`` says how a batch is split over datasets by
     name and ``weights`` how much their errors count (both 1 where not named). ``own``
-    annotated points and ``between`` curve points are asked for per face. ``lr`` rises
+    annotated points and ``between`` curve points are asked for per face, and ``dense`` points
+    of a head that was fitted to it, which count ``dense_weight`` times as much. ``lr`` rises
     linearly over ``warmup`` passes and then falls as a cosine to ``lr * final``. ``ema``
     is the decay per step of the averaged weights, which are what is kept.
     """
@@ -34,6 +35,8 @@ class Recipe:
     ema: float = 0.998
     own: int = 24
     between: int = 12
+    dense: int = 0
+    dense_weight: float = 0.3
     pack_size: int = 288
     every_layer: bool = True
     shares: dict[str, float] = field(default_factory=dict)

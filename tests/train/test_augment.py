@@ -18,7 +18,7 @@ from labelkit.train.augment import (
     augment,
     plain_view,
 )
-from labelkit.train.pack import FacePack
+from labelkit.train.pack import DensePoints, FacePack
 
 MakePack = Callable[..., FacePack]
 
@@ -202,3 +202,26 @@ def test_an_asymmetric_scheme_is_not_flipped(make_pack: MakePack) -> None:
     scheme = Scheme("lopsided", tuple(Point(f"p{i}", x, y) for i, (x, y) in enumerate(places)))
     batch = view(make_pack(scheme, 6), replace(NOTHING, flipped=1))
     assert not batch.flipped.any()
+
+
+def test_dense_points_follow_their_faces_through_every_view(make_pack: MakePack, ibug68: Scheme) -> None:
+    """Dense points at the labelled places stay with them, mirrored faces' under the mirrored place."""
+    pack = make_pack(ibug68, 12, spread=0.2)
+    plane = torch.tensor(ibug68.plane, dtype=torch.float32)
+    weights = torch.rand(12, 68, generator=Generator().manual_seed(5)) + 0.1
+    pack = replace(pack, dense=DensePoints(plane, pack.points, weights))
+    order = torch.from_numpy(ibug68.mirror_index.copy())
+    faces = torch.tensor([3, 0, 11, 7, 7, 2, 9, 5])
+    config = replace(GEOMETRY, shift=0.3)
+    batch = augment(pack, faces, 48, config, Generator().manual_seed(2), torch.arange(68))
+    dense = batch.dense
+    assert dense is not None
+    assert 0 < batch.flipped.sum() < 8
+    for i, flipped in enumerate(batch.flipped.tolist()):
+        rows = order if flipped else torch.arange(68)
+        assert torch.allclose(dense.points[i, rows], batch.points[i], atol=1e-5)
+        assert torch.allclose(dense.plane[i, rows], plane, atol=1e-5)
+        inside = (dense.points[i].abs() <= 1).all(-1)
+        assert torch.equal(dense.weights[i], weights[faces[i]] * inside)
+    assert (dense.weights == 0).any()
+    assert augment(replace(pack, dense=None), faces, 48, config, Generator(), torch.arange(68)).dense is None

@@ -13,9 +13,9 @@ from torch import Tensor
 from labelkit.checkpoint import load_checkpoint, save_checkpoint
 from labelkit.errors import CheckpointError
 from labelkit.scheme import Scheme, load_scheme
-from labelkit.train.augment import AugmentConfig
+from labelkit.train.augment import AugmentConfig, plain_view
 from labelkit.train.engine import Progress, Trainer, _split_batch
-from labelkit.train.pack import FacePack
+from labelkit.train.pack import DensePoints, FacePack
 from labelkit.train.recipes import Recipe, load_recipe
 
 MakePack = Callable[..., FacePack]
@@ -70,12 +70,17 @@ def test_another_runs_state_is_refused(tmp_path: Path, tiny: Recipe, packs: list
         (r"another run \(left-out points differ", Trainer(tiny, packs, CPU, left_out=(8,))),
         (r"\(batch and seed differ", Trainer(replace(tiny, batch=tiny.batch + 4, seed=3), packs, CPU)),
         (r"\(data differ", Trainer(tiny, packs[:1], CPU)),
+        (r"\(dense points differ", Trainer(replace(tiny, dense=8), packs, CPU)),
         ("does not fit", Trainer(replace(tiny, network=wider), packs, CPU)),
     ):
         with pytest.raises(CheckpointError, match=problem):
             other.load_state(path)
     longer = Trainer(replace(tiny, passes=2 * tiny.passes), packs, CPU, minutes=5)
     longer.load_state(path)  # more time is no other run
+    tensors, card = load_checkpoint(path)
+    del card["dense points"]
+    save_checkpoint(path, tensors, card)
+    Trainer(tiny, packs, CPU).load_state(path)  # kept before there were dense points
     save_checkpoint(path, {"a": torch.zeros(1)}, {"kind": "tufa"})
     with pytest.raises(CheckpointError, match="another run"):
         Trainer(tiny, packs, CPU).load_state(path)
@@ -91,6 +96,60 @@ def test_a_few_faces_are_learnt(tiny: Recipe, make_pack: MakePack, ibug68: Schem
     assert len(losses) == 6
     assert losses[-1] < 0.7 * losses[0]
     assert trainer.dev_nme(pack) < 0.8 * before
+
+
+def with_cheeks(pack: FacePack) -> FacePack:
+    """Dense points on the cheeks: where the middle of eye corner, jaw and mouth corner lies."""
+    corners = torch.tensor([[36, 3, 48], [45, 13, 54]])
+    plane = torch.tensor(pack.scheme.plane, dtype=torch.float32)
+    points = pack.points[:, corners].mean(2)
+    return replace(pack, dense=DensePoints(plane[corners].mean(1), points, torch.ones(len(pack), 2)))
+
+
+def cheek_error(trainer: Trainer, pack: FacePack) -> float:
+    """How far the answers for the cheeks are off, in crop units."""
+    assert pack.dense is not None
+    view = plain_view(pack, torch.arange(len(pack)), trainer.recipe.network.size)
+    targets = view.points[:, [[36, 3, 48], [45, 13, 54]]].mean(2)
+    trainer.modules.eval()
+    with torch.no_grad():
+        answers = trainer.network(view.images, pack.dense.plane.expand(len(pack), -1, -1), view.valid)
+    return float((answers[-1] - targets).abs().mean())
+
+
+def test_dense_points_are_learnt(tiny: Recipe, make_pack: MakePack, ibug68: Scheme) -> None:
+    """Nothing else is asked for, so that only they can teach."""
+    pack = with_cheeks(make_pack(ibug68, 4, spread=0.15))
+    recipe = replace(
+        tiny, passes=4 * 60, lr=3e-3, warmup=16, augment=CALM, own=0, between=0, dense=2, dense_weight=1.0
+    )
+    trainer = Trainer(recipe, [pack], CPU)
+    before = cheek_error(trainer, pack)
+    losses: list[float] = []
+    trainer.run(lambda progress: losses.append(progress.loss), every=10)
+    assert losses[-1] < 0.7 * losses[0]
+    assert cheek_error(trainer, pack) < 0.7 * before
+
+
+def test_a_recipe_without_dense_points_does_not_look_at_them(
+    tiny: Recipe, make_pack: MakePack, ibug68: Scheme
+) -> None:
+    pack = make_pack(ibug68, 4)
+    plain, unused = Trainer(tiny, [pack], CPU), Trainer(tiny, [with_cheeks(pack)], CPU)
+    assert [plain.step() for _ in range(2)] == [unused.step() for _ in range(2)]
+    used = Trainer(replace(tiny, dense=2), [with_cheeks(pack)], CPU)
+    assert used.step() != pytest.approx(Trainer(tiny, [pack], CPU).step(), rel=1e-4)
+
+
+def test_datasets_with_and_without_dense_points_share_a_batch(tiny: Recipe, packs: list[FacePack]) -> None:
+    """The batch of a data set that has none is filled up with what does not count."""
+    some, other = with_cheeks(packs[0]), packs[1]
+    assert math.isfinite(Trainer(replace(tiny, dense=2), [some, other], CPU).step())
+    assert some.dense is not None
+    unknown = replace(some, dense=replace(some.dense, weights=torch.zeros(6, 2)))
+    # Last, so that their drawing changes nothing that is drawn for the others.
+    without, asked = (Trainer(replace(tiny, dense=n), [other, unknown], CPU).step() for n in (0, 2))
+    assert asked == pytest.approx(without, rel=1e-3)
 
 
 def test_points_left_out_have_no_say(tiny: Recipe, make_pack: MakePack, ibug68: Scheme) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 from labelkit.checkpoint import load_checkpoint, read_card
+from labelkit.cli import app
 from labelkit.dataset import Dataset, Sample
 from labelkit.errors import CheckpointError, InputError
 from labelkit.formats import write
@@ -20,8 +23,9 @@ from labelkit.landmarks import Landmarks
 from labelkit.models.registry import load_model
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.train.engine import Progress, Trainer
-from labelkit.train.fit import FitPaths, dataset_name, fit, load_packs, points_by_number
-from labelkit.train.pack import FacePack
+from labelkit.train.fit import FitPaths, add_dense, dataset_name, fit, load_packs, points_by_number
+from labelkit.train.head.model import load_head
+from labelkit.train.pack import DensePoints, FacePack
 from labelkit.train.recipes import Recipe
 
 MakePack = Callable[..., FacePack]
@@ -129,6 +133,58 @@ def test_folders_that_cannot_be_trained_on_are_named(tmp_path: Path, tiny: Recip
     with pytest.raises(InputError, match="'faces' was given before") as caught:
         load_packs([first, second], tiny)
     assert str(second) in str(caught.value)
+
+
+def test_dense_points_come_for_the_scheme_that_the_head_knows(
+    head_file: Path, make_pack: MakePack, ibug68: Scheme
+) -> None:
+    packs = [make_pack(ibug68, 2, dots=False), make_pack(load_scheme("wflw98"), 2, "wflw", dots=False)]
+    left_out = (1, 15, 8)
+    head = load_head(head_file)
+    first, second = add_dense(packs, head, left_out)
+    assert second is packs[1]
+    assert first.dense is not None
+    assert len(first.dense.plane) > 300
+    places = torch.tensor(ibug68.plane[list(left_out)], dtype=torch.float32)
+    assert torch.cdist(first.dense.plane, places).min() >= 0.05 - 1e-6
+    # Faces made on the plane: whatever is asked, the answer is the same map of it.
+    known = first.dense.weights > 0.3
+    assert known.float().mean() > 0.5
+    for face in range(2):
+        fitted = Similarity.fit(ibug68.plane, first.points[face].numpy())
+        answers = fitted(first.dense.plane.numpy())
+        gap = np.linalg.norm(first.dense.points[face].numpy() - answers, axis=1)[known[face].numpy()]
+        assert np.median(gap) < 0.03 * fitted.scale
+    with pytest.raises(InputError, match="no dataset is labelled in ibug68"):
+        add_dense(packs[1:], head)
+
+
+def test_the_command_takes_a_head(tmp_path: Path, head_file: Path, ibug68: Scheme) -> None:
+    folder, out = folder_of_faces(tmp_path / "ibug68", ibug68, 4), tmp_path / "m.safetensors"
+    args = ["fit", "tiny", "--data", str(folder), "-o", str(out), "--passes", "8", "--device", "cpu"]
+    dense = ["--head", str(head_file), "--dense", "6", "--leave-out", "8"]
+    result = CliRunner().invoke(app, [*args, *dense])
+    assert result.exit_code == 0, result.output
+    assert "dense points on 4 of them" in result.stderr
+    card = read_card(out)
+    assert (card["recipe"]["dense"], card["training"]["dense"]) == (6, ["ibug68"])
+    for wrong in (dense[:2], dense[2:4]):
+        result = CliRunner().invoke(app, [*args, *wrong])
+        assert result.exit_code == 2
+        assert "--head" in result.output
+
+
+def test_the_card_says_which_datasets_gave_dense_points(
+    tmp_path: Path, tiny: Recipe, make_pack: MakePack, ibug68: Scheme
+) -> None:
+    plane = torch.tensor(ibug68.plane, dtype=torch.float32)
+    pack = make_pack(ibug68, 4)
+    packs = [replace(pack, dense=DensePoints(plane, pack.points, torch.ones(4, 68)))]
+    for dense, names in ((3, ["ibug68"]), (0, [])):
+        out = fit(replace(tiny, dense=dense), packs, tmp_path / f"m{dense}.safetensors", device="cpu")
+        card = read_card(out)
+        assert card["training"]["dense"] == names
+        assert card["recipe"]["dense"] == dense
 
 
 @pytest.mark.parametrize(

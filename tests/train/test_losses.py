@@ -23,5 +23,13 @@ def test_unknown_answers_do_not_count() -> None:
 
 
 def test_queries_bring_their_targets() -> None:
-    queries = Queries(torch.ones(1, 1, 2), torch.full((1, 1, 2), 0.5), torch.ones(1, 1, dtype=torch.bool))
+    there = torch.ones(1, 1, dtype=torch.bool)
+    queries = Queries(torch.ones(1, 1, 2), torch.full((1, 1, 2), 0.5), there, torch.full((1, 1), 0.2))
     assert query_loss(torch.zeros(2, 1, 1, 2), queries, every_layer=True).tolist() == [0.5]
+
+
+def test_weights_say_how_much_a_point_counts() -> None:
+    answers = torch.tensor([[[[0.1, 0.1], [0.9, 0.9]], [[0.4, 0.4], [0.7, 0.7]]]])
+    weights = torch.tensor([[1.0, 0.25], [0.1, 0.0]])
+    found = point_loss(answers, torch.zeros(2, 2, 2), weights, every_layer=False)
+    assert found.tolist() == pytest.approx([(0.1 + 0.25 * 0.9) / 1.25, 0.4])

@@ -13,7 +13,7 @@ from labelkit.geometry import Crop, Similarity
 from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks
 from labelkit.scheme import Scheme
-from labelkit.train.pack import MARGIN, pack_faces
+from labelkit.train.pack import MARGIN, DensePoints, FacePack, pack_faces
 
 
 def sample(folder: Path, scheme: Scheme, name: str = "a", angle: float = 0.2) -> Sample:
@@ -88,3 +88,14 @@ def test_missing_points_stay_missing(tmp_path: Path, ibug68: Scheme) -> None:
     pack, _ = pack_faces("x", [Sample(face.image, None, Landmarks(ibug68, xy))], ibug68, 32)
     assert pack.points[0].isnan().any(-1).nonzero().flatten().tolist() == [5]
     assert pack.to(torch.device("cpu")).points.shape == (1, 68, 2)
+
+
+def test_a_pack_takes_its_dense_points_along(ibug68: Scheme) -> None:
+    parts = (torch.zeros(5, 2), torch.zeros(1, 5, 2), torch.ones(1, 5))
+    images = torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
+    pack = FacePack("x", ibug68, images, torch.zeros(1, 4), torch.zeros(1, 68, 2), DensePoints(*parts))
+    moved = pack.to(torch.device("meta"))
+    assert (moved.name, moved.scheme) == ("x", ibug68)
+    assert moved.dense is not None
+    tensors = (moved.images, moved.bounds, moved.points, moved.dense.plane, moved.dense.points)
+    assert {t.device.type for t in (*tensors, moved.dense.weights)} == {"meta"}

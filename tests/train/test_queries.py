@@ -4,7 +4,8 @@ import torch
 from torch import Generator, Tensor
 
 from labelkit.scheme import Curve, Point, Scheme, load_scheme
-from labelkit.train.queries import QuerySampler
+from labelkit.train.pack import DensePoints
+from labelkit.train.queries import QuerySampler, draw_dense
 
 LEFT_OUT = (1, 5, 11, 15, 18, 25, 28, 33, 37, 41, 44, 46, 49, 53, 57, 62)
 
@@ -104,3 +105,40 @@ def test_the_same_seed_asks_the_same() -> None:
     first, again, other = (sampler.draw(plane(scheme), points, 9, 9, generator(s)) for s in (3, 3, 4))
     assert torch.equal(first.prompts, again.prompts)
     assert not torch.equal(first.prompts, other.prompts)
+
+
+def dense_of(faces: int, count: int) -> DensePoints:
+    """A face's point k is asked for at (k, face) and lies at (k, -face)."""
+    grid = torch.meshgrid(torch.arange(faces), torch.arange(count), indexing="ij")
+    face, number = (axis.float() for axis in grid)
+    plane, points = torch.stack([number, face], -1), torch.stack([number, -face], -1)
+    return DensePoints(plane, points, torch.full((faces, count), 0.5))
+
+
+def test_dense_points_are_drawn_once_each_with_their_answers_and_weights() -> None:
+    found = draw_dense(dense_of(8, 40), 24, 0.3, generator())
+    assert found.prompts.shape == found.targets.shape == (8, 24, 2)
+    assert torch.equal(found.targets, found.prompts * torch.tensor([1.0, -1.0]))
+    assert torch.equal(found.prompts[..., 1], torch.arange(8.0)[:, None].expand(-1, 24))
+    assert all(len(set(row.tolist())) == 24 for row in found.prompts[..., 0])
+    assert len({tuple(row.tolist()) for row in found.prompts[..., 0]}) == 8
+    assert torch.allclose(found.weights, torch.tensor(0.15))
+    assert found.there.all()
+
+
+def test_dense_points_without_an_answer_are_not_asked_for() -> None:
+    dense = dense_of(3, 40)
+    dense.weights[0, 10:] = 0
+    dense.weights[1] = 0
+    found = draw_dense(dense, 24, 1.0, generator())
+    assert found.there.sum(1).tolist() == [10, 0, 24]
+    assert sorted(found.prompts[0, found.there[0], 0].tolist()) == list(range(10))
+    assert torch.equal(found.weights > 0, found.there)
+    assert torch.equal(found.targets[~found.there], found.prompts[~found.there])
+    assert draw_dense(dense, 100, 1.0, generator()).there.sum(1).tolist() == [10, 0, 40]
+
+
+def test_the_same_seed_draws_the_same_dense_points() -> None:
+    first, again, other = (draw_dense(dense_of(2, 30), 5, 1.0, generator(s)).prompts for s in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
