@@ -223,7 +223,7 @@ def test_fit_resumes_and_its_model_can_be_added(faces: Path) -> None:
     assert facts["training"]["passes"] == 4
     assert Path(facts["csv"]).exists()
     assert as_json("models", "add", "m.safetensors")["name"] == "m"
-    assert [entry["name"] for entry in as_json("models", "list") if entry["name"] == "m"] == ["m"]
+    assert [entry["name"] for entry in as_json("models", "list")["models"] if entry["name"] == "m"] == ["m"]
     assert "terms:" in run("models", "show", "m").stdout
     assert as_json("models", "show", "m")["name"] == "m"
 
@@ -264,7 +264,7 @@ def test_the_schema_of_scheme_files_is_printed_or_written() -> None:
 
 
 def test_schemes_are_listed_drawn_and_checked() -> None:
-    assert {"ibug68", "wflw98"} <= {entry["name"] for entry in as_json("scheme", "list")}
+    assert {"ibug68", "wflw98"} <= {entry["name"] for entry in as_json("scheme", "list")["schemes"]}
     assert "wflw98" in run("scheme", "list").stdout
     assert run("scheme", "show", "ibug68").stdout == "ibug68: 68 points -> ibug68.png\n"
     assert Path("ibug68.png").exists()
@@ -293,7 +293,7 @@ def test_models_list_names_a_damaged_file(here: Path) -> None:
     folder = model_folders()[0]
     folder.mkdir(parents=True)
     (folder / "bad.safetensors").write_bytes(b"no model")
-    entry = next(entry for entry in as_json("models", "list") if entry["name"] == "bad")
+    entry = next(entry for entry in as_json("models", "list")["models"] if entry["name"] == "bad")
     assert "bad.safetensors" in entry["problem"]
 
 

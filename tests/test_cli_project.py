@@ -177,6 +177,7 @@ def test_an_undo_has_nothing_left_to_predict(work: Path, labels: Path, here: Pat
     said = run("scheme-change", work, "--undo", "--yes").stdout
     assert "1 face finished again" in said
     assert "Next:" not in said
+    assert "Back:" not in said
 
 
 def test_a_status_names_photos_that_are_gone(work: Path, labels: Path, photos: Path) -> None:
@@ -199,6 +200,19 @@ def test_names_are_neither_markup_nor_commands_to_a_terminal(photos: Path) -> No
     assert "no face yet: labelkit prelabel work" in run("queue", "work").stdout
     run("prelabel", "work")
     assert "[red]a.png" in run("queue", "work").stdout
+
+
+def test_an_import_that_is_stopped_says_what_becomes_of_it(
+    work: Path, labels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("labelkit.project.project.import_dataset", stopped)
+        said = run("import", work, labels, code=130).stderr
+    assert said == "What was imported stays; the same command adds the rest.\nlabelkit: stopped\n"
+    assert as_json("import", work, labels)["added"] == 1
 
 
 def test_a_part_of_a_published_set_is_imported(work: Path, labels: Path) -> None:

@@ -76,16 +76,20 @@ def import_(
 
     with Project.open(folder) as project, counting_bar("faces") as bar:
         own = project.scheme.name
-        report = project.import_annotations(
-            file,
-            label_format,
-            author=author or user(),
-            as_=counts_as.value,
-            scheme=scheme,
-            images=images,
-            subset=subset,
-            heard=bar,
-        )
+        try:
+            report = project.import_annotations(
+                file,
+                label_format,
+                author=author or user(),
+                as_=counts_as.value,
+                scheme=scheme,
+                images=images,
+                subset=subset,
+                heard=bar,
+            )
+        except KeyboardInterrupt:
+            note("What was imported stays; the same command adds the rest.")
+            raise
     if as_json:
         say_json(asdict(report))
     else:

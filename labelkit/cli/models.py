@@ -21,7 +21,7 @@ def list_models(as_json: AsJson = False) -> None:
 
     entries = [_entry(name, path) for name, path in known().items()]
     if as_json:
-        say_json(entries)
+        say_json({"models": entries})
         return
     if not entries:
         say("no model is here; labelkit models add FILE registers one")

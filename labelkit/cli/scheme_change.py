@@ -65,7 +65,8 @@ def scheme_change(
         say(f"{count(switch.finished, 'face')} finished again")
     if plan.added and (switch.waiting or not undo):
         say(f"Next: labelkit prelabel {shown(folder)}    to predict the new points")
-    say(f"Back: labelkit scheme-change {shown(folder)} --undo")
+    if not undo:
+        say(f"Back: labelkit scheme-change {shown(folder)} --undo")
 
 
 def _plan(project: Project, scheme: str, renames: list[str]) -> SchemeChange:

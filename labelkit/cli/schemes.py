@@ -22,9 +22,8 @@ def list_schemes(as_json: AsJson = False) -> None:
 
     schemes = [load_scheme(name) for name in builtin_schemes()]
     if as_json:
-        say_json(
-            [{"name": s.name, "title": s.title, "points": len(s), "version": s.version} for s in schemes]
-        )
+        facts = [{"name": s.name, "title": s.title, "points": len(s), "version": s.version} for s in schemes]
+        say_json({"schemes": facts})
         return
     table = Table("name", "points", "title")
     for scheme in schemes:
