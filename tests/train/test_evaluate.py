@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
 from PIL import Image
 
@@ -24,7 +25,7 @@ SCHEME = load_scheme("ibug68")
 class PlaneModel:
     """Says that every face looks like the plane, shifted by ``shift`` plane units."""
 
-    name, id, size = "plane", "plane@0", 32
+    name, id, size, device = "plane", "plane@0", 32, torch.device("cpu")
 
     def __init__(self, shift: float = 0.0) -> None:
         self.shift = shift
