@@ -10,8 +10,7 @@ apart from the inner ones (17-67).
 faces that give no dense points.
 
 ``held_out``: the head is fitted three times without a random third of the points; the error on
-these, once where the head has them and once corrected as dense points are (``dense``), and for
-the latter also over points that the head does not hide (``dense_visible``): those are trained on.
+these, once where the head has them and once corrected as dense points are (``dense``).
 
 ``--sheet`` draws 20 faces of the first folder with their dense points, coloured by region: the ten
 that are turned the most and ten spread over the rest.
@@ -34,7 +33,7 @@ from labelkit.geometry import Array
 from labelkit.scheme import Point, Scheme, load_scheme
 from labelkit.train.fit import points_by_number
 from labelkit.train.head.contour import JAW
-from labelkit.train.head.dense import POOR, Anchors, choose_anchors, dense_faces
+from labelkit.train.head.dense import POOR, Anchors, choose_anchors, corrections, dense_faces
 from labelkit.train.head.fit import HeadFit, fit_heads
 from labelkit.train.head.model import HeadModel, load_head
 
@@ -62,18 +61,15 @@ def distances(found: Array, faces: Array) -> Array:
 
 def held_out(head: HeadModel, scheme: Scheme, faces: Array, seed: int) -> dict[str, Any]:
     order = np.random.default_rng(seed).permutation(len(scheme))
-    errors = {name: np.full(faces.shape[:2], np.nan) for name in ("head", "dense", "dense_visible")}
+    errors = {name: np.full(faces.shape[:2], np.nan) for name in ("head", "dense")}
     for hidden in np.array_split(order, THIRDS):
         seen = np.setdiff1d(np.arange(len(scheme)), hidden)
         fit = fit_heads(head, faces, seen)
         anchors = Anchors(head, scheme, head.landmarks[hidden], scheme.plane[hidden], seen)
-        dense = dense_faces(anchors, faces, fit)
+        corrected = fit.placed.copy()
+        corrected[:, hidden] += corrections(anchors, faces, fit)
         errors["head"][:, hidden] = distances(fit.placed, faces)[:, hidden]
-        error = 100 * np.linalg.norm(dense.points - faces[:, hidden], axis=2)
-        error /= np.linalg.norm(faces[:, 36] - faces[:, 45], axis=1)[:, None]
-        errors["dense"][:, hidden] = error
-        kept = ~dense.self_occluded & (dense.quality > 0)[:, None]
-        errors["dense_visible"][:, hidden] = np.where(kept, error, np.nan)
+        errors["dense"][:, hidden] = distances(corrected, faces)[:, hidden]
     return {name: summary(error) for name, error in errors.items()}
 
 

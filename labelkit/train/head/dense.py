@@ -3,8 +3,7 @@
 A point of the skin has one place on the plane and, on each face, one in the photo: where the
 fitted head has it, corrected by what the labels nearby say. That correction is a Gaussian process
 over the plane (Rasmussen and Williams 2006, section 2.2) through the gaps between labels and
-head, and it fades a little way from them. It makes dense points and labels one map of the plane,
-along the outline too: in the photo of a turned face a jaw point lies where the cheek ends.
+head, and it fades a little way from them. It makes dense points and labels one map of the plane.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from labelkit.errors import InputError
 from labelkit.geometry import Array
 from labelkit.scheme import Scheme
-from labelkit.train.head.contour import JAW
 from labelkit.train.head.fit import HeadFit, fit_heads
 from labelkit.train.head.model import HeadModel, Ints
 from labelkit.train.head.plane import plane_places, spread_out
@@ -81,23 +79,28 @@ def dense_faces(anchors: Anchors, points: Array, fit: HeadFit | None = None) -> 
     ``fit`` says how."""
     if fit is None:
         fit = fit_heads(anchors.head, points, anchors.seen)
-    head, seen = anchors.head, anchors.seen
-    carried = _carrier(anchors.scheme.plane[seen], anchors.plane)
-    ears = abs(anchors.plane[:, 0]) > abs(anchors.scheme.plane[:JAW, 0]).max()
-    found = np.empty((len(fit), len(anchors.vertices), 2))
+    head = anchors.head
+    found = corrections(anchors, points, fit)
     hidden = np.empty(found.shape[:2], bool)
     for first in range(0, len(fit), _CHUNK):
         rows = slice(first, first + _CHUNK)
         turned = fit[rows].turned(head.vertices(fit.coefficients[rows]))
-        labels = points[rows, seen]
-        gaps = carried @ np.nan_to_num(labels - turned[:, head.landmarks[seen], :2])
-        # Ears do not slide with the outline: they follow the gap at the place to which it slid.
-        gaps[:, ears] = carried[ears] @ np.nan_to_num(labels - fit.placed[rows, seen])
-        found[rows] = turned[:, anchors.vertices, :2] + gaps
+        found[rows] += turned[:, anchors.vertices, :2]
         hidden[rows] = self_occluded(head, turned, anchors.vertices, fit.scale[rows])
     with np.errstate(over="ignore"):
         quality = np.where(fit.error < POOR, 1 / (1 + (fit.error / HALF) ** 2), 0.0)
     return DenseFaces(found, hidden, quality)
+
+
+def corrections(anchors: Anchors, points: Array, fit: HeadFit) -> Array:
+    """How far labels (B, 68, 2) draw the anchors from where the head has them, (B, K, 2).
+
+    A jaw point's gap is that at the place to which it slid. The vertex of its own may be hidden
+    far behind the outline, and its gap would push the cheek beyond it.
+    """
+    seen = anchors.seen
+    gaps = np.nan_to_num(points[:, seen] - fit.placed[:, seen])
+    return np.asarray(_carrier(anchors.scheme.plane[seen], anchors.plane) @ gaps)
 
 
 def with_dense(pack: FacePack, anchors: Anchors) -> FacePack:
