@@ -18,7 +18,7 @@ from labelkit.geometry import PLANE_IOD, Array, Similarity, freeze, tight_box
 #: How far two mirrored points of a symmetric scheme may differ, in plane units.
 SYMMETRY_TOLERANCE = 1e-6
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # files are called by it
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,9 @@ def pairs_from_index(index: Sequence[int]) -> tuple[tuple[int, int], ...]:
 def _check(scheme: Scheme) -> None:
     count = len(scheme.points)
     if not isinstance(scheme.name, str) or not _NAME.fullmatch(scheme.name):
-        raise SchemeError(f"{scheme.name!r} is no name: letters, digits, '.', '_' and '-', as file names")
+        raise SchemeError(
+            f"{str(scheme.name)[:60]!r} is no name: at most 100 letters, digits, '.', '_' and '-', as file names"
+        )
     if not count:
         raise SchemeError("a scheme needs at least one point")
     seen: set[str] = set()

@@ -222,7 +222,7 @@ def test_a_name_may_stand_once(names: list[str]) -> None:
         Scheme("twins", tuple(Point(name, 0, 0) for name in names))
 
 
-@pytest.mark.parametrize("name", ["", "../evil", "a/b", "a b", ".hidden", None, 3])
+@pytest.mark.parametrize("name", ["", "../evil", "a/b", "a b", ".hidden", None, 3, "x" * 101])
 def test_a_scheme_is_named_like_a_file(name: Any) -> None:
     with pytest.raises(SchemeError, match="is no name"):
         small(name=name)
