@@ -15,7 +15,7 @@ from labelkit.cli import app
 from labelkit.dataset import Dataset, Sample
 from labelkit.formats import read, write
 from labelkit.images import ImageFile
-from labelkit.landmarks import Face, Landmarks
+from labelkit.landmarks import Face, Landmarks, State
 from labelkit.prelabel import runner
 from labelkit.project import Project
 from labelkit.scheme import Point, Scheme, load_scheme
@@ -200,6 +200,23 @@ def test_names_are_neither_markup_nor_commands_to_a_terminal(photos: Path) -> No
     assert "no face yet: labelkit prelabel work" in run("queue", "work").stdout
     run("prelabel", "work")
     assert "[red]a.png" in run("queue", "work").stdout
+
+
+def test_an_import_says_which_labels_are_only_predictions(work: Path, photos: Path) -> None:
+    states = {"a.png": State.CONFIRMED, "b.png": State.PREDICTED}
+    faces = [
+        Sample(ImageFile(photos / name), None, Landmarks(SCHEME, SCHEME.plane * 30 + 40, state))
+        for name, state in states.items()
+    ]
+    write(Dataset((faces[1],), SCHEME, photos), "guess.csv", "csv")
+    said = run("import", work, "guess.csv")
+    assert "1 of 1 face imported from guess.csv, to be reviewed" in said.stdout
+    assert "Next: labelkit queue work" in said.stdout
+    write(Dataset(tuple(faces), SCHEME, photos), "both.csv", "csv")
+    said = run("import", work, "both.csv")
+    assert "1 of 2 faces imported from both.csv, confirmed" in said.stdout
+    assert "1 were there already" in said.stdout
+    assert "Next: labelkit status work" in said.stdout
 
 
 def test_an_import_that_is_stopped_says_what_becomes_of_it(

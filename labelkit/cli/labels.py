@@ -99,22 +99,24 @@ def import_(
 
 
 def _tell_import(report: ImportReport, own: str, folder: str) -> None:
-    kind = "confirmed" if report.state == "done" else "to be reviewed"
+    confirmed = report.added - report.to_review if report.state == "done" else 0
+    all_waiting = report.state != "done" or (report.added and not confirmed)
+    kind = "to be reviewed" if all_waiting else "confirmed"
     say(f"{report.added} of {count(report.read, 'face')} imported from {shown(report.path)}, {kind}")
     if report.translated_from is not None:
         note(
             f"translated from {report.translated_from} to {own}, hence to be reviewed; "
             f"{len(report.estimated)} points have no counterpart and are estimated"
         )
-    if report.unchanged:
-        say(f"{report.unchanged} were there already")
     if report.to_review:
         note(f"{report.to_review} of them are predictions that nobody has confirmed: they are to be reviewed")
+    if report.unchanged:
+        say(f"{report.unchanged} were there already")
     _list("dealt with in the project already, left as they are", report.kept)
     _list("in photos that are not below the project's image root, left out", report.outside)
     _list("not read", report.left_out)
     if report.added:
-        say(f"Next: labelkit {'status' if report.state == 'done' else 'queue'} {folder}")
+        say(f"Next: labelkit {'status' if confirmed == report.added else 'queue'} {folder}")
 
 
 def _list(what: str, names: tuple[str, ...] | list[str]) -> None:

@@ -155,9 +155,8 @@ def pairs_from_index(index: Sequence[int]) -> tuple[tuple[int, int], ...]:
 def _check(scheme: Scheme) -> None:
     count = len(scheme.points)
     if not isinstance(scheme.name, str) or not _NAME.fullmatch(scheme.name):
-        raise SchemeError(
-            f"{str(scheme.name)[:60]!r} is no name: at most 100 letters, digits, '.', '_' and '-', as file names"
-        )
+        rule = "at most 100 letters, digits, '.', '_' and '-', as file names"
+        raise SchemeError(f"{str(scheme.name)[:60]!r} is no name: {rule}")
     if not count:
         raise SchemeError("a scheme needs at least one point")
     seen: set[str] = set()
