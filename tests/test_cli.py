@@ -85,6 +85,11 @@ def test_every_command_has_an_example(command: list[str]) -> None:
     assert f"Example: labelkit {' '.join(command)}" in run(*command, "--help").stdout
 
 
+def test_the_paragraphs_of_a_help_text_fill_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    assert "moved or renamed, and so that duplicates" in run("new", "--help").stdout
+
+
 def test_help_and_version_do_not_load_torch() -> None:
     code = "import sys, labelkit.cli; print([m for m in ('torch', 'cv2', 'panel') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

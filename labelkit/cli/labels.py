@@ -26,7 +26,7 @@ from labelkit.cli.output import (
     shown,
 )
 from labelkit.cli.project import Author, ProjectDir, user
-from labelkit.cli.reading import LabelFormat, LabelImages, Subset
+from labelkit.cli.reading import LabelFormat, Subset
 from labelkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,7 +62,13 @@ def import_(
     scheme: Annotated[
         str | None, typer.Option("--scheme", help="The file's scheme, where it cannot be told.")
     ] = None,
-    images: LabelImages = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            help="The folder to which photos are named; by default the file's, or that of the project.",
+        ),
+    ] = None,
     subset: Subset = None,
     author: Author = None,
     as_json: AsJson = False,
