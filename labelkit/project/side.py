@@ -53,13 +53,13 @@ def digests(place: Path, name: str) -> dict[str, str]:
 
 
 def read_side(path: Path) -> Side | None:
-    """What a side file says about the annotation file or folder ``path``; None without one, and for
-    one that is damaged or speaks of other content."""
-    places = [path / SIDE] if path.is_dir() else [side_path(path, False), path.parent / SIDE]
-    for place in places:
+    """What a side file says about the annotation file or folder ``path``, which may be a part of a
+    split; None without one, and for one that is damaged or speaks of other content."""
+    beside = [] if path.is_dir() else [side_path(path, False)]
+    for place in [*beside, path / SIDE, path.parent / SIDE]:
         try:
             told = json.loads(place.read_text(encoding="utf-8"))
-            if _is_about(path, told["sha256"]):
+            if _is_about(path, told["sha256"], part=place.parent != path):
                 predicted = frozenset(str(face).rpartition(_FACE)[0] for face in told["predicted"])
                 return Side(scheme_from_dict(told["scheme"]), predicted)
         except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError, SchemeError):
@@ -72,7 +72,12 @@ def _digest(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _is_about(path: Path, told: dict[str, Any]) -> bool:
+def _is_about(path: Path, told: dict[str, Any], part: bool) -> bool:
+    """Whether a file, a whole folder or, with ``part``, a folder of a split is as it was exported."""
+    found = digests(path, path.name)
     if path.is_dir():
-        return told == {name: digest for name, digest in digests(path, "").items() if name != SIDE}
-    return told.get(path.name) == digests(path, path.name)[path.name]
+        start = f"{path.name}/" if part else ""
+        found = {f"{start}{name}": digest for name, digest in found.items() if part or name != SIDE}
+        told = {name: digest for name, digest in told.items() if name.startswith(start)}
+        return bool(found) and found == told
+    return all(told.get(name) == digest for name, digest in found.items())

@@ -51,6 +51,21 @@ def test_a_side_file_with_a_wrong_entry_says_nothing(
     assert read_side(tmp_path / "a.txt") is None
 
 
+def test_a_folder_of_a_split(tmp_path: Path, ibug68: Scheme) -> None:
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "a.pts").write_text(part)
+    told = {"sha256": digests(tmp_path, ""), "predicted": [], "scheme": ibug68.to_dict()}
+    (tmp_path / SIDE).write_text(json.dumps(told))
+    for place in (tmp_path, tmp_path / "train", tmp_path / "test"):
+        side = read_side(place)
+        assert side is not None
+        assert side.scheme == ibug68
+    (tmp_path / "train" / "b.pts").write_text("more")
+    assert read_side(tmp_path / "train") is None
+    assert read_side(tmp_path / "test") is not None
+
+
 def test_changed_labels_are_no_longer_what_was_exported(tmp_path: Path, ibug68: Scheme) -> None:
     exported(tmp_path / "a.txt", ibug68)
     (tmp_path / "a.txt").write_text("corrected labels")
