@@ -113,7 +113,8 @@ def load_head(path: Path) -> HeadModel:
     if not path.is_file():
         raise InputError(f"{path}: there is no head model here (ict_face_model_light.npz is meant)")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Given a path, numpy leaves a damaged file open.
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             return _skin(file["neutral"], file["identity"], file["expression"], file["quads"])
     except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: is not the head model ict_face_model_light.npz") from error
