@@ -22,7 +22,18 @@ from labelkit.scheme import Point, Scheme, load_scheme
 from labelkit.scheme.edit import add_points, rename_points, without_mirror
 
 SCHEME = load_scheme("ibug68")
-COMMANDS = ["new", "import", "prelabel", "queue", "status", "export", "scan", "relocate", "scheme-change"]
+COMMANDS = [
+    "new",
+    "import",
+    "prelabel",
+    "queue",
+    "mark",
+    "status",
+    "export",
+    "scan",
+    "relocate",
+    "scheme-change",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +105,26 @@ def test_the_journey(work: Path, labels: Path) -> None:
     assert "2 faces in 2 photos -> out.txt" in said
     assert "out.txt.labelkit.json" in said
     assert len(read("out.txt", "wflw", images="photos")) == 2
+
+
+def test_faces_are_marked(work: Path, labels: Path) -> None:
+    run("import", work, labels)
+    assert "a.png, face 1: done (well lit)" in run("mark", work, "a.png", "--comment", "well lit").stdout
+    assert as_json("mark", work, "a.png", "--as", "reviewed", "--author", "bob")["state"] == "reviewed"
+    pinned = ["--as", "returned", "--comment", "too low", "--point"]
+    assert "no point 'chin'" in run("mark", work, "a.png", *pinned, "chin", code=1).stderr
+    assert as_json("status", work)["states"]["reviewed"] == 1
+    assert as_json("mark", work, "a.png", *pinned, "jaw_8")["state"] == "returned"
+    assert "returned: too low" in as_json("queue", work)["queue"][0]["reason"]
+    with Project.open(work) as project:
+        remarks = project.store.events(project.find(Face("a.png")).id)
+    assert {(e.text, e.point) for e in remarks if e.kind == "comment"} == {
+        ("well lit", None),
+        ("too low", "jaw_8"),
+    }
+    for decision in ("rejected", "skipped"):
+        assert as_json("mark", work, "a.png", "--as", decision)["state"] == decision
+        assert as_json("queue", work)["queue"] == []
 
 
 def test_the_journey_in_json(photos: Path, labels: Path) -> None:
@@ -258,6 +289,7 @@ def test_renames_can_be_said(work: Path, here: Path) -> None:
         (["export", "work", "--format", "best", "-o", "out.txt"], "no format"),
         (["prelabel", "work", "--model", "refused"], "refused.safetensors: is no model"),
         (["relocate", "work", "--images", "work"], "holds no pictures"),
+        (["mark", "work", "none.png", "--as", "rejected"], "none.png"),
         (["scheme-change", "work", "none.json"], "none.json"),
         (["scheme-change", "work", "--undo", "--yes"], "nothing to undo"),
     ],
@@ -276,6 +308,9 @@ def test_problems_are_one_line_with_exit_code_1(work: Path, command: list[str], 
         ["scheme-change", "work", "new.json", "--rename", "a"],
         ["import", "work", "x.txt", "--as", "perhaps"],
         ["prelabel", "work", "--only", "old"],
+        ["mark", "work", "a.png"],
+        ["mark", "work", "a.png", "--as", "returned"],
+        ["mark", "work", "a.png", "--as", "rejected", "--point", "jaw_8"],
         ["export", "work", "-o", "x", "--format", "wflw", "--by", "hair"],
     ],
     ids=" ".join,

@@ -13,7 +13,18 @@ import typer
 from typer.core import TyperGroup
 
 from labelkit import __version__
-from labelkit.cli import evaluate, fit, labels, models, predict, project, scheme_change, schemes, system
+from labelkit.cli import (
+    evaluate,
+    faces,
+    fit,
+    labels,
+    models,
+    predict,
+    project,
+    scheme_change,
+    schemes,
+    system,
+)
 from labelkit.cli.output import complain, listen, say
 from labelkit.errors import LabelkitError
 
@@ -72,6 +83,9 @@ app.command(epilog="Example: labelkit new work --images photos/ --scheme wflw98"
 app.command("import", epilog="Example: labelkit import work labels.txt --format wflw")(labels.import_)
 app.command(epilog="Example: labelkit prelabel work")(labels.prelabel)
 app.command(epilog="Example: labelkit queue work")(labels.queue)
+app.command(epilog='Example: labelkit mark work a.jpg --as returned --comment "chin too low" --point jaw_8')(
+    faces.mark
+)
 app.command(epilog="Example: labelkit status work")(project.status)
 app.command(epilog="Example: labelkit export work --format wflw -o labels.txt")(labels.export)
 app.command(epilog="Example: labelkit scan work")(project.scan)
