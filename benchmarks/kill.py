@@ -196,17 +196,18 @@ def run(victim: Victim, kills: int, seed: int) -> dict[str, object]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+def main(victims: dict[str, Victim], description: str | None) -> None:
+    """The command line of this benchmark, and of others with victims of their own."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, help="of each victim")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--victim", nargs="*", choices=sorted(VICTIMS), default=sorted(VICTIMS))
+    parser.add_argument("--victim", nargs="*", choices=sorted(victims), default=sorted(victims))
     options = parser.parse_args()
-    result = {name: run(VICTIMS[name], options.kills, options.seed) for name in options.victim}
+    result = {name: run(victims[name], options.kills, options.seed) for name in options.victim}
     print(json.dumps(result, indent=1))
     whole = all(not one["lost"] and one["integrity"] == ["ok"] for one in result.values())
     sys.exit(0 if whole else 1)
 
 
 if __name__ == "__main__":
-    main()
+    main(VICTIMS, __doc__)

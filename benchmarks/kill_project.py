@@ -9,16 +9,14 @@ JSON as ``kill.py`` does. Exit code 1 when something was lost. Linux and macOS o
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from kill import Say, Victim, run
+from kill import Say, Victim, main
 
 from labelkit.dataset import Dataset, Sample
 from labelkit.formats import read, write
@@ -197,17 +195,5 @@ VICTIMS = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200, help="of each victim")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--victim", nargs="*", choices=sorted(VICTIMS), default=sorted(VICTIMS))
-    options = parser.parse_args()
-    result = {name: run(VICTIMS[name], options.kills, options.seed) for name in options.victim}
-    print(json.dumps(result, indent=1))
-    whole = all(not one["lost"] and one["integrity"] == ["ok"] for one in result.values())
-    sys.exit(0 if whole else 1)
-
-
 if __name__ == "__main__":
-    main()
+    main(VICTIMS, __doc__)

@@ -150,6 +150,7 @@ def prelabel(
     never touched.
     """
     from labelkit.project import Project
+    from labelkit.store import FaceState
 
     wanted: Literal["new"] | None = "new" if only is Only.NEW else None
     with Project.open(folder) as project:
@@ -165,7 +166,7 @@ def prelabel(
         except KeyboardInterrupt:
             note("What is done is kept; the same command goes on from there.")
             raise
-        waiting = project.status().states["predicted"]  # type: ignore[index]
+        waiting = project.store.count_by_state()[FaceState.PREDICTED]
     if as_json:
         say_json(asdict(report))
         return

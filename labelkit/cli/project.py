@@ -169,15 +169,17 @@ def _lines(found: Status) -> list[str]:
 
 def _next(found: Status) -> str:
     """The command that would take this project further."""
+    from labelkit.store import FaceState
+
     folder, states = shown(found.folder), found.states
     if any(job.state == "running" for job in found.jobs):
         return "wait for the job, or label meanwhile"
     if found.unpredicted or any(job.state == "interrupted" for job in found.jobs):
         return f"labelkit prelabel {folder}"
     begun = bool(found.models or found.annotators)
-    if states["predicted"] or states["returned"]:  # type: ignore[index]  # a StrEnum's value is its key
+    if states[FaceState.PREDICTED] or states[FaceState.RETURNED]:
         return f"labelkit queue {folder}"
-    if begun and not states["todo"]:  # type: ignore[index]
+    if begun and not states[FaceState.TODO]:
         return f"labelkit export {folder} --format wflw -o labels.txt"
     return f"labelkit prelabel {folder}"
 
