@@ -42,8 +42,7 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str
 
 def read_card(path: Path) -> dict[str, Any]:
     """The card alone; raises `CheckpointError` naming the file."""
-    with _open(path) as file:
-        text = (file.metadata() or {}).get(_CARD)
+    text = read_metadata(path).get(_CARD)
     if text is None:
         raise CheckpointError(f"{path}: is a safetensors file, but has no labelkit card")
     try:
@@ -59,11 +58,22 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and card; raises `CheckpointError` where the file is damaged or its content
     is not what the card's hash says."""
     card = read_card(path)
-    with _open(path) as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    tensors = load_tensors(path)
     if content_hash(tensors) != card.get("hash"):
         raise CheckpointError(f"{path}: the content does not match the hash in its card")
     return tensors, card
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of any safetensors file, one of another program's included."""
+    with _open(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What the header of any safetensors file says besides its tensors."""
+    with _open(path) as file:
+        return dict(file.metadata() or {})
 
 
 def _open(path: Path) -> Any:

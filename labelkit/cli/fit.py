@@ -13,6 +13,7 @@ import typer
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from labelkit.cli.fit_detector import fit_detector
 from labelkit.cli.output import STDERR, AsJson, Device, note, note_all, say, say_json, shown
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Report(Protocol):
 
 
 def fit(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="base, paper-s16, or tiny to try data.")],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="base, paper-s16, tiny to try data, or detector.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The model file to write: NAME.safetensors.")],
     more: Annotated[
         list[Path] | None,
@@ -46,6 +47,14 @@ def fit(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run to OUT stopped.")] = False,
     start: Annotated[
         str | None, typer.Option("--start", help="A model whose weights a new run begins with.")
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            "--backbone",
+            metavar="FILE",
+            help="What a new run's backbone begins with: a safetensors file, or timm to fetch it.",
+        ),
     ] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="End by the clock.")] = None,
     passes: Annotated[int | None, typer.Option(min=1, help="Faces to see, instead of the recipe's.")] = None,
@@ -75,6 +84,23 @@ def fit(
         raise typer.BadParameter(f"{out}: a model file ends in .safetensors", param_hint="--out")
     if resume and start is not None:
         raise typer.BadParameter("a run is resumed or started, not both", param_hint="--start")
+    if backbone is not None and start is not None:
+        raise typer.BadParameter("a model that is started from has a backbone", param_hint="--backbone")
+    if recipe == "detector":
+        _refuse_for_detector({"--start": start, "--head": head, "--dense": dense, "--leave-out": leave_out})
+        fit_detector(
+            folders,
+            out,
+            dev=dev,
+            resume=resume,
+            minutes=minutes,
+            passes=passes,
+            batch=batch,
+            device=device,
+            seed=seed,
+            as_json=as_json,
+        )
+        return
     from labelkit.models.registry import load_model
     from labelkit.train import fit as training
     from labelkit.train.head.model import load_head
@@ -112,12 +138,19 @@ def fit(
                 minutes=minutes,
                 resume=resume,
                 start=begun,
+                backbone=backbone,
                 report=report,
             )
     except KeyboardInterrupt:
         note(f"stopped; kept in {shown(paths.state)}: the same command with --resume goes on from there")
         raise typer.Exit(130) from None
     _tell(paths, as_json)
+
+
+def _refuse_for_detector(options: dict[str, object]) -> None:
+    for name, value in options.items():
+        if value not in (None, ""):
+            raise typer.BadParameter("is nothing that a detector takes", param_hint=name)
 
 
 def _adjusted(

@@ -74,12 +74,12 @@ def base(plane: Sequence[Sequence[float]], size: int = 128) -> TUFAConfig:
     """The bundled network; ``plane`` (68, 2) is that of ibug68, which gives the anchors."""
     return TUFAConfig(
         encoder="conv",
-        backbone="resnet18d",
+        backbone="tf_efficientnet_lite0",
         size=size,
         dim=192,
         layers=4,
         heads=6,
-        hidden=768,
+        hidden=720,
         attention="anchored",
         anchors=tuple((float(plane[i][0]), float(plane[i][1])) for i in ANCHORS),
         encoder_layers=2,

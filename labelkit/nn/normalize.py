@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# Mean and standard deviation of ImageNet, which timm's pretrained backbones expect.
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
+#: Mean and standard deviation of ImageNet, red, green and blue in 0..1.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
 
 
 def normalize(images: Tensor, valid: Tensor) -> Tensor:
     """Pixels (B, 3, H, W) in 0..1 to zero mean and unit spread; zero where ``valid``
     (B, 1, H, W) says padding."""
-    mean = torch.tensor(_MEAN, device=images.device).view(1, 3, 1, 1)
-    std = torch.tensor(_STD, device=images.device).view(1, 3, 1, 1)
+    mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1)
+    std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1)
     return (images - mean) / std * valid

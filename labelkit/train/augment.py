@@ -19,13 +19,18 @@ from torchvision.transforms.v2.functional import rgb_to_grayscale
 from labelkit.nn.normalize import normalize
 from labelkit.train.pack import DensePoints, FacePack
 
+#: The share of a run after which no landmark is covered any more.
+FOCUS_ENDS = 0.2
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
     """``shift`` in plane units (10 px of 256 in the paper is 0.08), ``rotation`` degrees,
     ``scale`` the largest relative change, ``shear`` the largest shear and its share of
     faces; the rest are shares of faces. ``upright`` is the share of faces that are cropped
-    as from a box (their own turn kept) rather than from their landmarks."""
+    as from a box (their own turn kept) rather than from their landmarks. ``focus`` is the side,
+    in plane units, of black patches on the landmarks with which a run begins (Kar et al. 2024:
+    5 px of 256 is 0.04)."""
 
     shift: float = 0.08
     rotation: float = 30.0
@@ -38,6 +43,7 @@ class AugmentConfig:
     brightness: float = 0.5
     blurred: float = 0.15
     occluded: float = 0.5
+    focus: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -61,8 +67,10 @@ def augment(
     config: AugmentConfig,
     generator: Generator,
     seen: Tensor,
+    done: float = 1.0,
 ) -> Batch:
-    """Views of the faces ``indices`` (B,) at ``size`` px.
+    """Views of the faces ``indices`` (B,) at ``size`` px, in a run of which the share ``done``
+    is over.
 
     Random numbers come from ``generator`` (on the CPU, so that every device draws the
     same). ``seen`` holds the indices of the points that may place the crop.
@@ -78,9 +86,13 @@ def augment(
     matrix = torch.cat([mirrored[:, :, None], matrix[:, :, 1:]], dim=2)
     images, valid = _sample(pack.images[faces], pack.bounds[faces], matrix, size)
     images = _appearance(images, config, generator)
-    images = normalize(images, valid)
     inverse = torch.linalg.inv(matrix[:, :, :2])
     placed = (points - matrix[:, None, :, 2]) @ inverse.transpose(1, 2)
+    # The patches shrink in steps of a pixel and are gone after the first fifth of the run.
+    patch = round(config.focus * size / 2 * (1 - done / FOCUS_ENDS))
+    if patch > 0:
+        images = _focused(images, placed[:, seen.to(device)], patch)
+    images = normalize(images, valid)
     if pack.scheme.mirror:
         order = torch.from_numpy(pack.scheme.mirror_index.astype(np.int64)).to(device)
         placed = torch.where(flipped[:, None, None], placed[:, order], placed)
@@ -220,6 +232,20 @@ def _occlude(images: Tensor, share: float, generator: Generator) -> Tensor:
     noise = torch.rand(count, 1, size, size, generator=generator).to(device)
     cover = torch.where((draw[1] + draw[2] > 1)[:, None, None, None], noise, colour)
     return torch.where(inside, cover, images)
+
+
+def _focused(images: Tensor, points: Tensor, patch: int) -> Tensor:
+    """Black squares of ``patch`` px on the points (B, N, 2), which thus teach where to look
+    before what is there has been learnt (Fiducial Focus Augmentation, Kar et al. 2024)."""
+    count, size = len(images), images.shape[-1]
+    corner = ((points.nan_to_num(2.0) + 1) * size / 2 - patch / 2).round().long()
+    steps = torch.arange(patch, device=images.device)
+    x = (corner[..., 0, None, None] + steps).expand(-1, -1, patch, -1).flatten(1)
+    y = (corner[..., 1, None, None] + steps[:, None]).expand(-1, -1, -1, patch).flatten(1)
+    inside = (x >= 0) & (x < size) & (y >= 0) & (y < size)
+    hits = torch.zeros(count, size * size, device=images.device)
+    hits.scatter_add_(1, (y.clamp(0, size - 1) * size + x.clamp(0, size - 1)), inside.float())
+    return images * (hits == 0).view(count, 1, size, size)
 
 
 def _share(generator: Generator, count: int, share: float) -> Tensor:

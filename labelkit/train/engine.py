@@ -24,6 +24,7 @@ from labelkit.errors import CheckpointError
 from labelkit.models.build import build_tufa
 from labelkit.models.tufa import TUFA
 from labelkit.train.augment import Batch, augment, plain_view
+from labelkit.train.backbone import Backbone, freeze, put_backbone
 from labelkit.train.losses import point_loss, query_loss
 from labelkit.train.offsets import Offsets, reference_dataset
 from labelkit.train.pack import FacePack
@@ -49,7 +50,9 @@ class Trainer:
 
     ``left_out`` lists point indices that training never asks for (taken out after the
     flip has renamed left and right). ``minutes`` ends the run by the clock if that comes
-    before the recipe's passes; the learning rate follows whichever is further.
+    before the recipe's passes; the learning rate follows whichever is further. The network
+    begins with the weights of ``backbone``, whose first blocks then stay as they are where the
+    recipe says so; ``keep_backbone`` says that they shall, though the weights come later.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class Trainer:
         device: torch.device,
         left_out: tuple[int, ...] = (),
         minutes: float | None = None,
+        backbone: Backbone | None = None,
+        keep_backbone: bool = False,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.device, self.minutes = recipe, device, minutes
@@ -67,6 +72,9 @@ class Trainer:
         self.reference = reference_dataset(self.schemes)
         self.network: TUFA = build_tufa(recipe.network, pretrained=False).to(device)
         self.network = self.network.to(memory_format=torch.channels_last)
+        if backbone is not None:
+            put_backbone(self.network, backbone)
+        self.frozen = freeze(self.network, recipe.frozen) if backbone is not None or keep_backbone else []
         self.offsets = Offsets(self.schemes, self.reference).to(device)
         self.left_out = left_out
         self.samplers = {name: QuerySampler(scheme, left_out) for name, scheme in self.schemes.items()}
@@ -139,7 +147,7 @@ class Trainer:
         lr = self.learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        self.modules.train()
+        self._to_training()
         loss = self._loss(generator)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -149,6 +157,11 @@ class Trainer:
         self._update_average()
         self.seconds += time.monotonic() - started
         return float(loss.detach())
+
+    def _to_training(self) -> None:
+        self.modules.train()
+        for module in self.frozen:
+            module.eval()
 
     @torch.no_grad()
     def dev_nme(self, pack: FacePack) -> float:
@@ -236,7 +249,7 @@ class Trainer:
         for pack, count in zip(self.packs, self.split, strict=True):
             indices = self._indices(pack, count)
             seen = self.samplers[pack.name].allowed
-            batch = augment(pack, indices, recipe.network.size, recipe.augment, generator, seen)
+            batch = augment(pack, indices, recipe.network.size, recipe.augment, generator, seen, self.done)
             prompts = self.offsets.prompts(pack.name).to(self.device)
             sampler = self.samplers[pack.name]
             drawn = sampler.draw(prompts, batch.points, recipe.own, recipe.between, generator)
@@ -317,7 +330,7 @@ class Trainer:
 
 def _parameter_groups(module: nn.Module, decay: float) -> list[dict[str, object]]:
     """Weights decay; biases, norms and offsets do not."""
-    parameters = list(module.named_parameters())
+    parameters = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
     matrices = [p for name, p in parameters if p.ndim > 1 and not name.startswith("offsets")]
     rest = [p for name, p in parameters if p.ndim <= 1 or name.startswith("offsets")]
     return [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]

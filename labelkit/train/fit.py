@@ -20,6 +20,7 @@ from labelkit.formats import read
 from labelkit.models.predictor import LandmarkModel, choose_device
 from labelkit.models.registry import save_model
 from labelkit.scheme import Scheme, load_scheme
+from labelkit.train.backbone import Backbone, load_backbone
 from labelkit.train.engine import Progress, Trainer
 from labelkit.train.head.dense import choose_anchors, with_dense
 from labelkit.train.head.model import HeadModel
@@ -121,6 +122,7 @@ def fit(
     minutes: float | None = None,
     resume: bool = False,
     start: LandmarkModel | None = None,
+    backbone: str | Path | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Path:
     """Train, keep state and curves beside ``out``, and write the model to ``out``.
@@ -128,10 +130,13 @@ def fit(
     An interrupt (Ctrl-C) ends the run early: state and model of that moment are written,
     then `KeyboardInterrupt` is raised again. ``resume`` goes on from the state beside
     ``out``; raises `InputError` where there is none. ``start`` is a model whose weights a
-    new run begins with.
+    new run begins with, ``backbone`` a file with weights for its backbone alone, or `HUB`.
     """
     paths = FitPaths(out)
-    trainer = Trainer(recipe, packs, choose_device(device), left_out, minutes)
+    given = load_backbone(recipe.network.backbone, backbone) if backbone is not None else None
+    trainer = Trainer(
+        recipe, packs, choose_device(device), left_out, minutes, given, keep_backbone=start is not None
+    )
     rows: list[Progress] = []
     if resume:
         if not paths.state.exists():
@@ -157,7 +162,7 @@ def fit(
     finally:
         keep()
         network, shifts = trainer.averaged()
-        save_model(out, network, shifts, _card(trainer, packs, out.stem, rows, start))
+        save_model(out, network, shifts, _card(trainer, packs, out.stem, rows, start, given))
     return out
 
 
@@ -167,6 +172,7 @@ def _card(
     name: str,
     rows: Sequence[Progress],
     start: LandmarkModel | None,
+    backbone: Backbone | None,
 ) -> dict[str, Any]:
     recipe = asdict(trainer.recipe)
     architecture = recipe.pop("network")
@@ -187,6 +193,7 @@ def _card(
             "reference": trainer.reference,
             "left_out": list(trainer.left_out),
             "started_from": "" if start is None else start.id,
+            "backbone": "" if backbone is None else str(backbone),
             "passes": trainer.passes,
             "seconds": round(trainer.seconds),
             "device": str(trainer.device),

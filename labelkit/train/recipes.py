@@ -20,7 +20,8 @@ class Recipe:
     annotated points and ``between`` curve points are asked for per face, and ``dense`` points
     of a head that was fitted to it, which count ``dense_weight`` times as much. ``lr`` rises
     linearly over ``warmup`` passes and then falls as a cosine to ``lr * final``. ``ema``
-    is the decay per step of the averaged weights, which are what is kept.
+    is the decay per step of the averaged weights, which are what is kept. ``frozen`` parts of
+    the backbone keep the weights that it came with, where it came with any.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Recipe:
     dense_weight: float = 0.3
     pack_size: int = 288
     every_layer: bool = True
+    frozen: tuple[str, ...] = ()
     shares: dict[str, float] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     augment: AugmentConfig = AugmentConfig()
@@ -52,6 +54,7 @@ def _base() -> Recipe:
         passes=200_000,
         batch=64,
         lr=6e-4,
+        frozen=("conv_stem", "bn1", "blocks.0", "blocks.1"),
         shares={"ibug68": 5, "video68": 1},
         weights={"ibug68": 1.0, "video68": 0.25},
     )
@@ -64,6 +67,7 @@ def _tiny() -> Recipe:
     return replace(
         recipe,
         name="tiny",
+        frozen=(),
         network=replace(network, backbone="resnet10t"),
         passes=256,
         batch=8,

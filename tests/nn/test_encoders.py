@@ -36,3 +36,22 @@ def test_a_vit_drops_its_class_token_and_keeps_positions_of_patches() -> None:
     assert tokens.features.shape == (1, 16, 192)
     assert torch.equal(tokens.position, encoder.vit.pos_embed[:, 1:])
     assert tokens.overview is None
+
+
+def test_slow_depthwise_products_are_trained_in_fp32_and_give_the_same() -> None:
+    """Only strides and 5 x 5 kernels are slow; inference stays in bf16."""
+    torch.manual_seed(0)
+    encoder = ConvEncoder("tf_efficientnet_lite0", 16, 0, 2, 6.0, 100.0)
+    seen: dict[str, torch.dtype] = {}
+    for name, layer in encoder.backbone.named_modules():
+        if name.endswith("conv_dw"):
+            layer.register_forward_hook(lambda _, __, out, name=name: seen.__setitem__(name, out.dtype))
+    images = torch.randn(1, 3, 64, 64, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        encoder(images)
+    assert seen["blocks.1.0.conv_dw"] == torch.float32  # stride 2
+    assert seen["blocks.2.1.conv_dw"] == torch.float32  # 5 x 5
+    assert seen["blocks.1.1.conv_dw"] == torch.bfloat16  # 3 x 3
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        encoder(images)
+    assert set(seen.values()) == {torch.bfloat16}

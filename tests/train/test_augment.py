@@ -225,3 +225,23 @@ def test_dense_points_follow_their_faces_through_every_view(make_pack: MakePack,
         assert torch.equal(dense.weights[i], weights[faces[i]] * inside)
     assert (dense.weights == 0).any()
     assert augment(replace(pack, dense=None), faces, 48, config, Generator(), torch.arange(68)).dense is None
+
+
+def test_landmarks_are_covered_at_first_and_no_more_after_a_fifth_of_the_run(
+    make_pack: MakePack, ibug68: Scheme
+) -> None:
+    pack, everyone = make_pack(ibug68, 2, dots=False), torch.arange(2)
+    config, seen = replace(NOTHING, focus=0.08), torch.arange(len(ibug68))
+
+    def changed(done: float) -> Tensor:
+        made = augment(pack, everyone, 128, config, Generator().manual_seed(0), seen, done)
+        return (made.images != plain_view(pack, everyone, 128).images).any(1)
+
+    start = changed(0.0)
+    points = ((view(pack, config).points + 1) * 64 - 0.5).round().long()
+    for face in range(2):
+        assert start[face, points[face, :, 1], points[face, :, 0]].all()
+        assert start[face].float().mean() < 0.12  # 68 squares of 5 px
+    assert 0 < changed(0.1).sum() < start.sum()
+    assert not changed(0.2).any()
+    assert not changed(1.0).any()
