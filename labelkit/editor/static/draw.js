@@ -1,0 +1,349 @@
+// The overlay: everything that lies over the photo, drawn anew in one go. Points are drawn in
+// batches of one colour, so that 500 of them cost little more than 100.
+
+import { ellipseAxes, ellipseRadius } from "./geometry.js";
+import { CONFIRMED, PLACED } from "./document.js";
+import { handlesOf } from "./selection.js";
+
+const HALO = "rgba(8, 10, 14, 0.6)";
+const ACCENT = "#ffffff";
+const DIAMOND = 2; // Visibility.OCCLUDED
+const TRIANGLE = 3; // Visibility.SELF_OCCLUDED
+
+/** Draw a scene: {face, view, settings, radius, colours, shown(i), places, selection, active,
+ * hover, followers, rubber, tool, dragging, fonts}. */
+export function drawOverlay(ctx, scene) {
+  const { view } = scene;
+  ctx.setTransform(scene.dpr, 0, 0, scene.dpr, 0, 0);
+  ctx.clearRect(0, 0, view.width, view.height);
+  if (!scene.face) return;
+  const screen = scene.places.map((p) => (p ? view.toScreen(p) : null));
+  drawOthers(ctx, scene);
+  drawBox(ctx, scene);
+  if (scene.settings.points) {
+    if (scene.settings.ellipses) drawEllipses(ctx, scene, screen);
+    if (scene.settings.curves || scene.tool === "slide") drawCurves(ctx, scene, screen);
+    if (scene.settings.compare === "both") drawMoves(ctx, scene, screen);
+    drawPoints(ctx, scene, screen);
+    drawMarks(ctx, scene, screen);
+    drawNames(ctx, scene, screen);
+  }
+  if (scene.comments) drawPins(ctx, scene, screen);
+  drawSelection(ctx, scene);
+  drawRubber(ctx, scene);
+}
+
+function drawOthers(ctx, { others, view }) {
+  if (!others.length) return;
+  ctx.setLineDash([4, 4]);
+  ctx.lineWidth = 1;
+  for (const other of others) {
+    if (!other.box) continue;
+    const [x0, y0] = view.toScreen([other.box[0], other.box[1]]);
+    const [x1, y1] = view.toScreen([other.box[2], other.box[3]]);
+    strokeTwice(ctx, "rgba(255,255,255,0.75)", () => ctx.strokeRect(x0, y0, x1 - x0, y1 - y0));
+  }
+  ctx.setLineDash([]);
+  ctx.fillStyle = "rgba(255,255,255,0.55)";
+  for (const other of others) {
+    for (const p of other.xy ?? []) {
+      if (!p) continue;
+      const [x, y] = view.toScreen(p);
+      ctx.fillRect(x - 1, y - 1, 2, 2);
+    }
+  }
+}
+
+function drawBox(ctx, { box, view, tool, settings }) {
+  if (!box || !(settings.box || tool === "box")) return;
+  const [x0, y0] = view.toScreen([box[0], box[1]]);
+  const [x1, y1] = view.toScreen([box[2], box[3]]);
+  ctx.lineWidth = tool === "box" ? 1.5 : 1;
+  strokeTwice(ctx, tool === "box" ? ACCENT : "rgba(255,255,255,0.6)", () =>
+    ctx.strokeRect(x0, y0, x1 - x0, y1 - y0),
+  );
+  if (tool !== "box") return;
+  for (const x of [x0, (x0 + x1) / 2, x1]) {
+    for (const y of [y0, (y0 + y1) / 2, y1]) {
+      if (x === (x0 + x1) / 2 && y === (y0 + y1) / 2) continue;
+      knob(ctx, x, y, 3.5);
+    }
+  }
+}
+
+function drawCurves(ctx, { face, colours, shown, tool, curveOfActive }, screen) {
+  for (const curve of face.scheme.curves) {
+    const places = curve.points.filter(shown).map((i) => screen[i]).filter(Boolean);
+    if (places.length < 2) continue;
+    ctx.beginPath();
+    smoothPath(ctx, places, curve.closed);
+    ctx.lineWidth = 2.5;
+    ctx.strokeStyle = "rgba(8, 10, 14, 0.35)";
+    ctx.stroke();
+    ctx.lineWidth = tool === "slide" && curve === curveOfActive ? 2 : 1;
+    ctx.strokeStyle = colours[curve.points[0]];
+    ctx.stroke();
+  }
+}
+
+/** A smooth path through places: cubic pieces with the tangents of Catmull and Rom. */
+function smoothPath(ctx, places, closed) {
+  const n = places.length;
+  const at = (i) => (closed ? places[(i + n) % n] : places[Math.min(n - 1, Math.max(0, i))]);
+  ctx.moveTo(places[0][0], places[0][1]);
+  for (let i = 0; i < (closed ? n : n - 1); i += 1) {
+    const [before, from, to, after] = [at(i - 1), at(i), at(i + 1), at(i + 2)];
+    ctx.bezierCurveTo(
+      from[0] + (to[0] - before[0]) / 6,
+      from[1] + (to[1] - before[1]) / 6,
+      to[0] - (after[0] - from[0]) / 6,
+      to[1] - (after[1] - from[1]) / 6,
+      to[0],
+      to[1],
+    );
+  }
+}
+
+function drawEllipses(ctx, { face, view, settings, colours, shown }, screen) {
+  if (!face.cov) return;
+  const radius = ellipseRadius(settings.probability);
+  ctx.lineWidth = 1;
+  face.cov.forEach((cov, i) => {
+    if (!cov || !screen[i] || !shown(i)) return;
+    const { major, minor, angle } = ellipseAxes(cov);
+    const [x, y] = screen[i];
+    ctx.beginPath();
+    ctx.ellipse(x, y, radius * major * view.scale, radius * minor * view.scale, angle, 0, 2 * Math.PI);
+    ctx.globalAlpha = 0.16;
+    ctx.fillStyle = colours[i];
+    ctx.fill();
+    ctx.globalAlpha = 0.8;
+    ctx.strokeStyle = colours[i];
+    ctx.stroke();
+    ctx.globalAlpha = 1;
+  });
+}
+
+function drawMoves(ctx, { face, view, shown, radius }, screen) {
+  if (!face.predicted) return;
+  ctx.beginPath();
+  face.predicted.forEach((p, i) => {
+    if (!p || !screen[i] || !shown(i)) return;
+    const from = view.toScreen(p);
+    ctx.moveTo(from[0], from[1]);
+    ctx.lineTo(screen[i][0], screen[i][1]);
+    ctx.moveTo(from[0] + radius * 0.6, from[1]);
+    ctx.arc(from[0], from[1], radius * 0.6, 0, 2 * Math.PI);
+  });
+  ctx.lineWidth = 1;
+  strokeTwice(ctx, "rgba(255,255,255,0.9)", () => ctx.stroke());
+}
+
+function drawPoints(ctx, { state, visibility, radius, colours, shown }, screen) {
+  const batches = new Map();
+  const halo = new Path2D();
+  screen.forEach((p, i) => {
+    if (!p || !shown(i)) return;
+    outline(halo, p, radius, visibility[i]);
+    if (!batches.has(colours[i])) batches.set(colours[i], { rings: new Path2D(), solid: new Path2D() });
+    const batch = batches.get(colours[i]);
+    outline(state[i] === CONFIRMED ? batch.solid : batch.rings, p, radius, visibility[i]);
+    if (state[i] === PLACED) outline(batch.solid, p, Math.max(1, radius * 0.45), 0);
+  });
+  const line = Math.min(1.75, Math.max(1, radius * 0.4));
+  ctx.lineWidth = line + 1.75;
+  ctx.strokeStyle = HALO;
+  ctx.stroke(halo);
+  ctx.lineWidth = line;
+  for (const [colour, { rings, solid }] of batches) {
+    ctx.strokeStyle = colour;
+    ctx.fillStyle = colour;
+    ctx.fill(solid);
+    ctx.stroke(rings);
+    ctx.stroke(solid);
+  }
+}
+
+// The outline says what the photo shows of a place: a circle what is seen or not yet said, a
+// diamond what something hides, a triangle what the face itself hides.
+function outline(path, [x, y], r, visibility) {
+  if (visibility === DIAMOND) {
+    const d = r * 1.3;
+    path.moveTo(x, y - d);
+    path.lineTo(x + d, y);
+    path.lineTo(x, y + d);
+    path.lineTo(x - d, y);
+    path.closePath();
+  } else if (visibility === TRIANGLE) {
+    const d = r * 1.35;
+    path.moveTo(x, y - d);
+    path.lineTo(x + d * 0.9, y + d * 0.65);
+    path.lineTo(x - d * 0.9, y + d * 0.65);
+    path.closePath();
+  } else {
+    path.moveTo(x + r, y);
+    path.arc(x, y, r, 0, 2 * Math.PI);
+  }
+}
+
+function drawMarks(ctx, { selection, active, hover, locked, followers, radius, shown }, screen) {
+  const ring = (i, r, width, colour) => {
+    if (!screen[i] || !shown(i)) return;
+    ctx.beginPath();
+    ctx.arc(screen[i][0], screen[i][1], r, 0, 2 * Math.PI);
+    ctx.lineWidth = width;
+    strokeTwice(ctx, colour, () => ctx.stroke());
+  };
+  for (const { index, weight } of followers) {
+    ctx.globalAlpha = 0.25 + 0.75 * weight;
+    ring(index, radius + 2.5, 1, "rgba(255,255,255,0.9)");
+    ctx.globalAlpha = 1;
+  }
+  locked.forEach((isLocked, i) => {
+    if (!isLocked || !screen[i] || !shown(i)) return;
+    const d = radius + 2.5;
+    ctx.lineWidth = 1;
+    strokeTwice(ctx, "rgba(255,255,255,0.9)", () =>
+      ctx.strokeRect(screen[i][0] - d, screen[i][1] - d, 2 * d, 2 * d),
+    );
+  });
+  for (const i of selection) if (i !== active) ring(i, radius + 2.5, 1.5, ACCENT);
+  if (hover >= 0 && hover !== active) ring(hover, radius + 3.5, 1.25, "rgba(255,255,255,0.85)");
+  if (active >= 0) {
+    ring(active, radius + 4, 2, ACCENT);
+    if (screen[active] && shown(active)) ticks(ctx, screen[active], radius + 4);
+  }
+}
+
+function ticks(ctx, [x, y], r) {
+  ctx.beginPath();
+  for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+    ctx.moveTo(x + dx * r, y + dy * r);
+    ctx.lineTo(x + dx * (r + 5), y + dy * (r + 5));
+  }
+  ctx.lineWidth = 1.5;
+  strokeTwice(ctx, ACCENT, () => ctx.stroke());
+}
+
+// Names are drawn where there is room for them, those of selected points first.
+function drawNames(ctx, { face, settings, selection, active, shown, radius, font }, screen) {
+  const order = new Set(active >= 0 ? [active] : []);
+  if (settings.names) {
+    for (const i of selection) order.add(i);
+    for (let i = 0; i < screen.length; i += 1) order.add(i);
+  }
+  ctx.font = `500 11px ${font}`;
+  ctx.textBaseline = "middle";
+  ctx.lineJoin = "round";
+  const taken = [];
+  for (const i of order) {
+    if (!screen[i] || !shown(i)) continue;
+    const name = face.scheme.points[i].name;
+    const [x, y] = [screen[i][0] + radius + (i === active ? 13 : 5), screen[i][1]];
+    const rect = [x - 1, y - 7, x + ctx.measureText(name).width + 1, y + 7];
+    if (taken.some((t) => t[0] < rect[2] && rect[0] < t[2] && t[1] < rect[3] && rect[1] < t[3])) continue;
+    taken.push(rect);
+    ctx.lineWidth = 3;
+    ctx.strokeStyle = "rgba(8, 10, 14, 0.8)";
+    ctx.strokeText(name, x, y);
+    ctx.fillStyle = i === active ? "#fff" : "rgba(255,255,255,0.88)";
+    ctx.fillText(name, x, y);
+  }
+}
+
+function drawPins(ctx, { comments, face, radius }, screen) {
+  ctx.font = "700 9px sans-serif";
+  for (const comment of comments) {
+    const i = face.scheme.points.findIndex((point) => point.name === comment.point);
+    if (i < 0 || !screen[i]) continue;
+    const [x, y] = [screen[i][0] + radius + 1, screen[i][1] - radius - 1];
+    ctx.beginPath();
+    ctx.arc(x + 5, y - 5, 6, 0, 2 * Math.PI);
+    ctx.moveTo(x, y);
+    ctx.lineTo(x + 1, y - 7);
+    ctx.lineTo(x + 7, y - 1);
+    ctx.closePath();
+    ctx.fillStyle = "#e69f00";
+    ctx.strokeStyle = HALO;
+    ctx.lineWidth = 1;
+    ctx.fill();
+    ctx.stroke();
+    ctx.fillStyle = "#14161a";
+    ctx.fillText("!", x + 3.5, y - 4.5);
+  }
+}
+
+function drawSelection(ctx, scene) {
+  const frame = scene.frame;
+  if (!frame) return;
+  ctx.setLineDash([3, 3]);
+  ctx.lineWidth = 1;
+  strokeTwice(ctx, "rgba(255,255,255,0.85)", () =>
+    ctx.strokeRect(frame[0], frame[1], frame[2] - frame[0], frame[3] - frame[1]),
+  );
+  ctx.setLineDash([]);
+  for (const { name, x, y } of handlesOf(frame)) {
+    if (name === "move" || name === "rotate") badge(ctx, x, y, name);
+    else knob(ctx, x, y, 4);
+  }
+}
+
+function knob(ctx, x, y, r) {
+  ctx.beginPath();
+  ctx.rect(x - r, y - r, 2 * r, 2 * r);
+  ctx.fillStyle = "#fff";
+  ctx.fill();
+  ctx.lineWidth = 1;
+  ctx.strokeStyle = "rgba(8, 10, 14, 0.8)";
+  ctx.stroke();
+}
+
+function badge(ctx, x, y, name) {
+  ctx.beginPath();
+  ctx.arc(x, y, 9, 0, 2 * Math.PI);
+  ctx.fillStyle = "#fff";
+  ctx.fill();
+  ctx.lineWidth = 1;
+  ctx.strokeStyle = "rgba(8, 10, 14, 0.8)";
+  ctx.stroke();
+  ctx.beginPath();
+  if (name === "rotate") {
+    ctx.arc(x, y, 4.5, -0.4 * Math.PI, 1.1 * Math.PI);
+    ctx.moveTo(x - 1, y - 6.5);
+    ctx.lineTo(x + 1.6, y - 4.2);
+    ctx.lineTo(x - 1, y - 2);
+  } else {
+    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      ctx.moveTo(x, y);
+      ctx.lineTo(x + 5.5 * dx, y + 5.5 * dy);
+      ctx.moveTo(x + 3.5 * dx - 1.8 * dy, y + 3.5 * dy - 1.8 * dx);
+      ctx.lineTo(x + 5.5 * dx, y + 5.5 * dy);
+      ctx.lineTo(x + 3.5 * dx + 1.8 * dy, y + 3.5 * dy + 1.8 * dx);
+    }
+  }
+  ctx.lineWidth = 1.25;
+  ctx.strokeStyle = "#14161a";
+  ctx.stroke();
+}
+
+function drawRubber(ctx, { rubber }) {
+  if (!rubber || rubber.length < 2) return;
+  ctx.beginPath();
+  rubber.forEach(([x, y], i) => (i ? ctx.lineTo(x, y) : ctx.moveTo(x, y)));
+  ctx.closePath();
+  ctx.fillStyle = "rgba(255, 255, 255, 0.1)";
+  ctx.fill();
+  ctx.lineWidth = 1;
+  strokeTwice(ctx, ACCENT, () => ctx.stroke());
+}
+
+// A light line with a dark one under it is seen on any photo.
+function strokeTwice(ctx, colour, stroke) {
+  const width = ctx.lineWidth;
+  ctx.lineWidth = width + 2;
+  ctx.strokeStyle = HALO;
+  stroke();
+  ctx.lineWidth = width;
+  ctx.strokeStyle = colour;
+  stroke();
+}
