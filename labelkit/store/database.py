@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,18 +67,45 @@ class Database:
         self._reader = _engine(path)
         # The same connections; `_begin` looks at the option.
         self._writer = self._reader.execution_options(labelkit_write=True)
+        self._mine = threading.local()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction in which nothing changes, not even by other processes."""
+        if (outer := self._outer) is not None:
+            yield outer
+            return
         with in_one_line(self.path), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is on the disk when the block ends, and undone when it raises."""
+        if (outer := self._outer) is not None:
+            # What is undone alone when it raises: the rest of the outer one may go on.
+            with in_one_line(self.path), outer.begin_nested():
+                yield outer
+            return
         with in_one_line(self.path), self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make everything that this thread reads and writes in the block one transaction."""
+        if self._outer is not None:
+            yield
+            return
+        with self.write() as connection:
+            self._mine.connection = connection
+            try:
+                yield
+            finally:
+                self._mine.connection = None
+
+    @property
+    def _outer(self) -> Connection | None:
+        """The transaction of `together` in which this thread is."""
+        return getattr(self._mine, "connection", None)
 
     def mark_as_ours(self) -> None:
         """Set the mark in the header and the journal mode, both of which stay with the file."""

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
 
 from labelkit.errors import InputError
 from labelkit.store import tables
 from labelkit.store.checks import checked_object, checked_text
 from labelkit.store.facerows import load_face
 from labelkit.store.part import Part
-from labelkit.store.tables import journal_entries, journals
+from labelkit.store.tables import editor_entries, journal_entries, journals
 from labelkit.store.values import Delta, Journal, OpenJournal
 
 
@@ -24,6 +25,16 @@ class Journals(Part):
     """The journals of a store. A journal belongs to one face and one session of an editor (any
     string that the editor chose); it ends with the annotation that accepts it, or is discarded.
     An edit after that begins a new one."""
+
+    def claim(self, entry: str) -> bool:
+        """Whether the entry of this id (any string that an editor chose) is new; it no longer is
+        afterwards. Called with what the entry does in one `Store.together`, it keeps an entry that
+        comes twice, as after a crash, from being done twice."""
+        checked_text(entry, "an entry's id")
+        row = {"id": entry, "time": tables.now()}
+        with self._database.write() as connection:
+            new = connection.execute(upsert(editor_entries).on_conflict_do_nothing(), row)
+            return new.rowcount == 1
 
     def append(self, face_id: int, session: str, author: str, edit: Mapping[str, Any]) -> Journal:
         """Write one edit (a JSON object). What could have been redone no longer can."""

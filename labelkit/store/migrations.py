@@ -189,7 +189,15 @@ _FIRST = Migration(
     ),
 )
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST,)
+_EDITOR = Migration(
+    "0002 entries of editors",
+    (
+        "CREATE TABLE editor_entries (id TEXT PRIMARY KEY, time TEXT NOT NULL) WITHOUT ROWID",
+        *_append_only("editor_entries"),
+    ),
+)
+
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _EDITOR)
 
 
 def create_tables(database: Database, steps: Sequence[Migration] = MIGRATIONS) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -72,6 +73,11 @@ class Store(SchemeCalls, ImageCalls, FaceCalls, HistoryCalls, AnnotationCalls, P
             database.close()
             raise
         return cls(database)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Make all calls of this thread in the block one transaction: they happen together, or none
+        does. A call that raises leaves nothing behind even where the block goes on without it."""
+        return self._database.together()
 
     @property
     def path(self) -> Path:

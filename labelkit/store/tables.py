@@ -174,6 +174,14 @@ journal_entries = Table(
     Column("time", Time),
 )
 
+# What an editor has reported, by the id that it gave it: a report that comes twice counts once.
+editor_entries = Table(
+    "editor_entries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("time", Time),
+)
+
 events = Table(
     "events",
     metadata,

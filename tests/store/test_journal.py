@@ -39,6 +39,22 @@ def test_edits_are_undone_and_redone(store: Store, make: Any) -> None:
         store.journal.redo(face, "tab")
 
 
+def test_an_entry_is_new_once(store: Store) -> None:
+    assert store.journal.claim("page/1")
+    assert not store.journal.claim("page/1")
+    assert store.journal.claim("page/2")
+    with Store.open(store.path) as other:
+        assert not other.journal.claim("page/2")
+
+
+def test_an_entry_stays_new_when_what_it_does_fails(store: Store, make: Any) -> None:
+    (face,) = make.faces()
+    with pytest.raises(InputError, match="nothing to undo"), store.together():
+        assert store.journal.claim("page/1")
+        store.journal.undo(face, "tab")
+    assert store.journal.claim("page/1")
+
+
 def test_there_is_nothing_to_undo_before_the_first_edit(store: Store, make: Any) -> None:
     (face,) = make.faces()
     assert store.journal.read(face, "tab") is None

@@ -3,13 +3,17 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from labelkit.errors import StoreError
+from labelkit.errors import InputError, StoreError
+from labelkit.landmarks import Landmarks
 from labelkit.scheme import Scheme
-from labelkit.store import NewImage, Store
+from labelkit.store import EventKind, FaceState, NewImage, Store
 from labelkit.store.database import Database
 
 
@@ -86,3 +90,46 @@ def test_a_database_of_another_program_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is no labelkit database"):
         Store.open(path)
     assert path.read_bytes() == before
+
+
+def test_calls_together_happen_together(store: Store, make: Any) -> None:
+    (face,) = make.faces()
+    with store.together():
+        store.journal.append(face, "tab", "me", {"n": 1})
+        store.set_note(face, "half", "me")
+        assert store.face(face).note == "half"  # a call sees what those before it did
+        with Store.open(store.path) as other:
+            assert other.face(face).note == ""
+    with Store.open(store.path) as other:
+        assert other.face(face).note == "half"
+        assert other.journal.read(face, "tab") is not None
+
+
+def test_calls_together_leave_nothing_when_one_fails(store: Store, make: Any) -> None:
+    (face,) = make.faces()
+    with pytest.raises(InputError, match="nobody has annotated it"), store.together():
+        store.set_note(face, "half", "me")
+        store.set_state(face, FaceState.RETURNED, "me")
+    assert store.face(face).note == ""
+    assert store.events(face) == []
+    store.set_note(face, "whole", "me")
+    assert store.face(face).note == "whole"
+
+
+def test_a_failed_call_among_others_leaves_nothing_of_its_own(store: Store, make: Any) -> None:
+    (face,) = make.faces()
+    with store.together():
+        store.set_note(face, "kept", "me")
+        with pytest.raises(InputError):
+            store.annotate(face, Landmarks("other", np.zeros((1, 2))), "me")
+        with store.together():
+            store.add_comment(face, "kept too", "me")
+    assert store.face(face).note == "kept"
+    assert [event.text for event in store.events(face, kind=EventKind.COMMENT)] == ["kept too"]
+
+
+def test_other_threads_are_not_drawn_in(store: Store, make: Any) -> None:
+    (face,) = make.faces()
+    with store.together(), ThreadPoolExecutor(1) as pool:
+        store.set_note(face, "not yet", "me")
+        assert pool.submit(store.face, face).result().note == ""
