@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import shutil
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +16,25 @@ from labelkit.atomic import replacing
 from labelkit.checkpoint import load_checkpoint, read_card, save_checkpoint
 from labelkit.errors import CheckpointError, InputError
 from labelkit.models.build import TUFAConfig, build_tufa
+from labelkit.models.folders import list_models, model_folders, user_models
 from labelkit.models.predictor import LandmarkModel, Precision, choose_device
 from labelkit.models.tufa import TUFA
+
+__all__ = [
+    "add_model",
+    "find_model",
+    "list_models",
+    "load_model",
+    "model_folders",
+    "save_model",
+    "user_models",
+]
 
 _log = logging.getLogger("labelkit")
 _terms_said: set[str] = set()
 
 #: What a model may be called: its name becomes a file's.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-
-
-def model_folders() -> list[Path]:
-    """Where models are looked for by name: those that were added, then the bundled ones."""
-    return [user_models(), Path(str(resources.files("labelkit"))) / "models" / "weights"]
-
-
-def user_models() -> Path:
-    """The folder of ``labelkit models add``: ``$LABELKIT_HOME/models``."""
-    return Path(os.environ.get("LABELKIT_HOME", "~/.labelkit")).expanduser() / "models"
-
-
-def list_models() -> dict[str, Path]:
-    """Every known model's name and file; an added one hides a bundled one of its name."""
-    found: dict[str, Path] = {}
-    for folder in reversed(model_folders()):
-        files = sorted(folder.glob("*.safetensors"))
-        found |= {path.stem: path for path in files if not path.name.startswith(".")}
-    return found
 
 
 def find_model(name: str | Path) -> Path:

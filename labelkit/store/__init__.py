@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labelkit.store.browse import PhotoKind
 from labelkit.store.store import Store
 from labelkit.store.values import (
     FINISHED,
@@ -48,6 +49,7 @@ __all__ = [
     "NewPrediction",
     "OpenJournal",
     "Order",
+    "PhotoKind",
     "SchemeRevision",
     "SchemeSwitch",
     "Store",

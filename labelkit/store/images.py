@@ -42,7 +42,7 @@ class ImageCalls(Part):
             row = connection.execute(select(images).where(images.c.id == image_id)).one_or_none()
         if row is None:
             raise InputError(f"the project has no photo {image_id}")
-        return _image(row)
+        return stored_image(row)
 
     def find_image(self, path: str) -> StoredImage | None:
         """The photo with this path relative to the image root, None when there is none."""
@@ -94,7 +94,7 @@ class ImageCalls(Part):
         )
         query = select(images).where(images.c.hash.in_(twice)).order_by(images.c.hash, images.c.id)
         with self._database.read() as connection:
-            found = [_image(row) for row in connection.execute(query)]
+            found = [stored_image(row) for row in connection.execute(query)]
         return [list(group) for _, group in groupby(found, key=lambda image: image.hash)]
 
     def mark_missing(self, image_ids: Iterable[int], missing: bool = True) -> None:
@@ -127,7 +127,7 @@ class ImageCalls(Part):
     def _images(self, *wanted: Any, limit: int | None = None) -> list[StoredImage]:
         query = select(images).where(*wanted).order_by(images.c.id).limit(limit)
         with self._database.read() as connection:
-            return [_image(row) for row in connection.execute(query)]
+            return [stored_image(row) for row in connection.execute(query)]
 
 
 def _checked(image: NewImage) -> dict[str, Any]:
@@ -182,7 +182,8 @@ def _drop_targets(connection: Connection, paths: Mapping[int, str]) -> None:
         connection.execute(delete(images).where(images.c.id == other.id))
 
 
-def _image(row: Row[Any]) -> StoredImage:
+def stored_image(row: Row[Any]) -> StoredImage:
+    """The photo in a row of ``images``."""
     return StoredImage(
         row.id,
         row.path,

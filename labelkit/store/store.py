@@ -11,6 +11,7 @@ from labelkit.atomic import replacing
 from labelkit.errors import StoreError
 from labelkit.scheme import Scheme
 from labelkit.store.annotations import AnnotationCalls
+from labelkit.store.browse import BrowseCalls
 from labelkit.store.database import Database, in_one_line
 from labelkit.store.faces import FaceCalls
 from labelkit.store.history import HistoryCalls
@@ -22,7 +23,9 @@ from labelkit.store.predictions import PredictionCalls
 from labelkit.store.schemes import SchemeCalls, first_scheme
 
 
-class Store(SchemeCalls, ImageCalls, FaceCalls, HistoryCalls, AnnotationCalls, PredictionCalls):
+class Store(
+    SchemeCalls, ImageCalls, BrowseCalls, FaceCalls, HistoryCalls, AnnotationCalls, PredictionCalls
+):
     """The project's SQLite database. Threads may share it; processes open their own.
 
     Every call is one short transaction: it happens as a whole or not at all, and when it has

@@ -11,7 +11,7 @@ import torch
 
 from labelkit.checkpoint import save_checkpoint
 from labelkit.errors import CheckpointError, InputError
-from labelkit.models import registry
+from labelkit.models import folders, registry
 from labelkit.models.registry import add_model, find_model, list_models, load_model, save_model, user_models
 from labelkit.models.tufa import TUFA
 from labelkit.train.recipes import load_recipe
@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(registry, "_terms_said", set())
     bundled = tmp_path / "bundled"
     bundled.mkdir()
-    monkeypatch.setattr(registry, "model_folders", lambda: [user_models(), bundled])
+    monkeypatch.setattr(folders, "model_folders", lambda: [user_models(), bundled])
     return folder
 
 
@@ -131,5 +131,5 @@ def test_weights_beyond_16_bits_are_not_written(tmp_path: Path) -> None:
 
 def test_bundled_models_lie_in_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    folders = registry.model_folders()
-    assert folders[1].parts[-3:] == ("labelkit", "models", "weights")
+    places = folders.model_folders()
+    assert places[1].parts[-3:] == ("labelkit", "models", "weights")
