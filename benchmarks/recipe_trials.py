@@ -30,24 +30,38 @@ from labelkit.train.pack import FacePack
 from labelkit.train.recipes import Recipe, load_recipe
 
 
-def network(**changes: Any) -> Callable[[Recipe], Recipe]:
+Change = Callable[[Recipe], Recipe]
+
+
+def network(**changes: Any) -> Change:
     return lambda recipe: replace(recipe, network=replace(recipe.network, **changes))
 
 
-def augment(**changes: Any) -> Callable[[Recipe], Recipe]:
+def augment(**changes: Any) -> Change:
     return lambda recipe: replace(recipe, augment=replace(recipe.augment, **changes))
 
 
-def training(**changes: Any) -> Callable[[Recipe], Recipe]:
+def training(**changes: Any) -> Change:
     return lambda recipe: replace(recipe, **changes)
 
 
+def both(first: Change, second: Change) -> Change:
+    return lambda recipe: second(first(recipe))
+
+
+#: Shifts and turns as in the TUFA chapter; `base` has more, for boxes that are further off.
+VIEWS = augment(shift=0.08, rotation=30.0)
+
 #: Name of the trial: what is changed in the recipe.
-TRIALS: dict[str, Callable[[Recipe], Recipe]] = {
+TRIALS: dict[str, Change] = {
     "base": training(),
     "backbone untrained": training(),
+    "paper's views": VIEWS,
+    "paper's views, dense 24": both(VIEWS, training(dense=24)),
+    "paper's views, batch 64": both(VIEWS, training(batch=64)),
+    "paper's views, batch 64, backbone all trained": both(VIEWS, training(batch=64, frozen=())),
+    "batch 16": training(batch=16),
     "backbone all trained": training(frozen=()),
-    "batch 32": training(batch=32),
     "lr 3e-4": training(lr=3e-4),
     "lr 1.2e-3": training(lr=1.2e-3),
     "dense 24": training(dense=24),
@@ -58,7 +72,7 @@ TRIALS: dict[str, Callable[[Recipe], Recipe]] = {
     "rotation 15": augment(rotation=15.0),
     "upright 0.8": augment(upright=0.8),
     "no occlusion": augment(occluded=0.0),
-    "no video68": training(shares={"ibug68": 60, "video68": 0.1}),
+    "video68 1 of 32": training(shares={"ibug68": 31, "video68": 1}),
     "size 96": network(size=96),
     "size 160": network(size=160),
     "prompts up to 3": network(highest=3.1416),

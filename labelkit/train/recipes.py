@@ -52,7 +52,7 @@ def _base() -> Recipe:
         name="base",
         network=base(load_scheme("ibug68").plane.tolist()),
         passes=200_000,
-        batch=64,
+        batch=32,
         lr=6e-4,
         frozen=("conv_stem", "bn1", "blocks.0", "blocks.1"),
         shares={"ibug68": 5, "video68": 1},
