@@ -29,7 +29,6 @@ from labelkit.train.head.model import load_head
 from labelkit.train.pack import FacePack
 from labelkit.train.recipes import Recipe, load_recipe
 
-
 Change = Callable[[Recipe], Recipe]
 
 

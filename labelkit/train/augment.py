@@ -25,16 +25,15 @@ FOCUS_ENDS = 0.2
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """``shift`` in plane units (10 px of 256 in the paper is 0.08; a detector's box may be off by a
-    tenth of its side, which is 0.12), ``rotation`` degrees (30 in the paper),
+    """``shift`` in plane units (10 px of 256 in the paper is 0.08), ``rotation`` degrees,
     ``scale`` the largest relative change, ``shear`` the largest shear and its share of
     faces; the rest are shares of faces. ``upright`` is the share of faces that are cropped
     as from a box (their own turn kept) rather than from their landmarks. ``focus`` is the side,
     in plane units, of black patches on the landmarks with which a run begins (Kar et al. 2024:
     5 px of 256 is 0.04)."""
 
-    shift: float = 0.12
-    rotation: float = 40.0
+    shift: float = 0.08
+    rotation: float = 30.0
     scale: float = 0.15
     shear: float = 0.15
     sheared: float = 0.33

@@ -13,7 +13,7 @@ from labelkit.train.recipes import RECIPES, load_recipe
 def test_a_recipe_is_called_by_its_name_and_fits_into_a_card(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name == name
-    assert asdict(recipe)["augment"]["rotation"] == 30
+    assert asdict(recipe)["augment"]["flipped"] == 0.5
     assert recipe.passes > recipe.warmup
 
 
