@@ -28,6 +28,7 @@ __all__ = [
     "QueueItem",
     "Sample",
     "Scheme",
+    "SchemeStudio",
     "__version__",
     "detect_faces",
     "evaluate",
@@ -49,6 +50,7 @@ _HOMES = {
     "QueueItem": "queue",
     "Sample": "dataset",
     "Scheme": "scheme",
+    "SchemeStudio": "studio",
     "detect_faces": "detect",
     "evaluate": "train.evaluate",
     "load_model": "models.registry",
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from labelkit.project import Project
     from labelkit.queue import QueueItem
     from labelkit.scheme import Scheme, load_scheme
+    from labelkit.studio import SchemeStudio
     from labelkit.train.evaluate import Evaluation, evaluate
 else:
     # Hidden from type checkers, to which it would make every misspelt name look right.

@@ -15,7 +15,7 @@ from torch import Tensor
 from labelkit.boxrules import landmark_box
 from labelkit.errors import BoxError, InputError, UnavailableError
 from labelkit.geometry import Array, Box, Crop
-from labelkit.models.tufa import TUFA
+from labelkit.models.tufa import TUFA, Memory
 from labelkit.nn.normalize import normalize
 from labelkit.prediction import BoxLike, Prediction
 from labelkit.sampling import sample_crop
@@ -121,9 +121,7 @@ class LandmarkModel:
         self, pixels: Image, valid: NDArray[np.bool_], plane: Array, flip: bool = False
     ) -> tuple[Array, Array]:
         """As `place`, from sampled crops: ``pixels`` (B, S, S, 3), ``valid`` (B, S, S)."""
-        inside = torch.from_numpy(valid).to(self.device)[:, None].float()
-        images = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255
-        images = normalize(images, inside)
+        images, inside = self._inputs(pixels, valid)
         points, anchors = self._run(images, inside, plane)
         if flip:
             # The mirrored plane asks the mirrored face for the same points, so no mirror
@@ -132,6 +130,20 @@ class LandmarkModel:
             points = (points + mirrored * (-1, 1)) / 2
             anchors = (anchors + mirrored_anchors[:, self._anchor_mirror()] * (-1, 1)) / 2
         return points, anchors
+
+    @torch.inference_mode()
+    def remember(self, pixels: Image, valid: NDArray[np.bool_]) -> Memory:
+        """What the network knows of sampled crops (as in `place_pixels`) before anybody asks
+        for a point: while only the plane changes, it can be kept."""
+        return self._memory(*self._inputs(pixels, valid))
+
+    @torch.inference_mode()
+    def recall(self, memory: Memory, plane: Array) -> Array:
+        """Points (B, N, 2) in crop units for the plane points (N, 2), from what was kept."""
+        batch = len(memory.image[0].keys)
+        prompts = torch.tensor(plane, dtype=torch.float32, device=self.device).expand(batch, -1, -1)
+        with self._autocast():
+            return _numpy(self.network.decode(memory, prompts)[-1])
 
     def next_crop(self, crop: Crop, points: Array, anchors: Array, plane: Array) -> Crop:
         """The crop of the least-squares similarity to what was found in ``crop``.
@@ -160,15 +172,22 @@ class LandmarkModel:
             times.append(time.perf_counter() - started)
         return batch / float(np.median(times[1:]))
 
-    def _run(self, images: Tensor, valid: Tensor, plane: Array) -> tuple[Array, Array]:
-        prompts = torch.tensor(plane, dtype=torch.float32, device=self.device).expand(len(images), -1, -1)
+    def _inputs(self, pixels: Image, valid: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
+        inside = torch.from_numpy(valid).to(self.device)[:, None].float()
+        images = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255
+        return normalize(images, inside), inside
+
+    def _memory(self, images: Tensor, valid: Tensor) -> Memory:
         if self.device.type == "cpu":
             images = images.contiguous(memory_format=torch.channels_last)
         with self._autocast():
-            memory = self.network.encode(images, valid)
-            points = self.network.decode(memory, prompts)[-1]
-        anchors = points[:, :0] if memory.anchor_points is None else memory.anchor_points[-1]
-        return _numpy(points), _numpy(anchors)
+            return self.network.encode(images, valid)
+
+    def _run(self, images: Tensor, valid: Tensor, plane: Array) -> tuple[Array, Array]:
+        memory = self._memory(images, valid)
+        points = self.recall(memory, plane)
+        anchors = points[:, :0] if memory.anchor_points is None else _numpy(memory.anchor_points[-1])
+        return points, anchors
 
     def _autocast(self) -> AbstractContextManager[Any]:
         if self.dtype is torch.float32:

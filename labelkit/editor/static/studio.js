@@ -1,0 +1,25 @@
+// The scheme studio in a host: anywidget's `render({model, el})` or Panel's `render({model})`.
+
+import { h } from "./dom.js";
+import { Studio } from "./studio_app.js";
+import { hostOf, StudioLink } from "./studio_link.js";
+import themeStyles from "./theme.css";
+import studioStyles from "./studio.css";
+
+function render({ model, el }) {
+  const ending = new AbortController();
+  const root = h("div.lk-root.lk-studio", { tabindex: "0", "data-lm-suppress-shortcuts": "true", role: "application", "aria-label": "Scheme studio" });
+  const style = h("style");
+  style.textContent = `${themeStyles}\n${studioStyles}`;
+  root.append(style);
+  root.studio = new Studio(root, new StudioLink(hostOf(model), ending.signal), ending.signal);
+  const end = () => ending.abort();
+  if (typeof model.save_changes === "function") {
+    el.append(root);
+    return end;
+  }
+  model.on("remove", end);
+  return root;
+}
+
+export default { render };

@@ -1,0 +1,627 @@
+// The scheme studio: its parts put together. Knows no host but what `StudioLink` says.
+
+import { groupColours } from "./colours.js";
+import { spreadEvenly } from "./curves.js";
+import { h, setText } from "./dom.js";
+import { readStored, writeStored } from "./settings.js";
+import { followTheme } from "./theme.js";
+import { problemsOf, SchemeDraft, schemeOf, unmirrored } from "./studio_draft.js";
+import { movePoints, pairPoints, removePoints, setCurves } from "./studio_edit.js";
+import { heatRange, wanderAt, wanderWord } from "./studio_heat.js";
+import { listenToKeys, SHORTCUTS } from "./studio_keys.js";
+import { unpackGallery } from "./studio_link.js";
+import { freeName } from "./studio_names.js";
+import { buildPanel } from "./studio_panel.js";
+import { drawPlane, PlaneView } from "./studio_plane.js";
+import { Previews } from "./studio_previews.js";
+import { buildToolbar } from "./studio_toolbar.js";
+import { PlaneTools } from "./studio_tools.js";
+
+const STORE_KEY = "labelkit.studio.settings";
+const STANDARD = { mirroring: true, snapping: true, names: false, opacity: 0.9, heat: false, count: 7 };
+const TELL_AFTER = 200; // ms without a change before Python checks the draft
+
+export class Studio {
+  constructor(root, link, signal) {
+    this.root = root;
+    this.link = link;
+    this.signal = signal;
+    this.uid = `lk${Math.random().toString(36).slice(2)}`;
+    const setup = JSON.parse(link.host.get("setup"));
+    this.ghosts = setup.ghosts;
+    this.canSave = setup.can_save;
+    this.shown = new Set();
+    this.settings = { ...STANDARD, ...readStored(STORE_KEY), heat: false };
+    this.draft = new SchemeDraft(setup.scheme);
+    this.selection = new Set();
+    this.hover = null;
+    this.tool = "select";
+    this.view = new PlaneView();
+    this.colours = new Map();
+    this.backdrops = [];
+    this.backdropIndex = -1;
+    this.curveName = "";
+    this.timings = []; // the newest answers: {number, asked, drawn} in ms, for measurements
+    this.#build();
+    this.draft.changed = (passing) => this.#changed(passing);
+    if (!setup.scheme.mirror.length && setup.scheme.points.length > 1) this.settings.mirroring = false;
+    link.answered = (answer) => this.#answered(answer);
+    link.lost = () => this.#ask();
+    link.on("gallery", (bytes) => this.#showGallery(bytes));
+    link.on("heat", (text) => this.#heard(JSON.parse(text)));
+    link.on("checked", (text) => this.#checked(JSON.parse(text)));
+    if (!setup.examples) this.previews.fail("There are no example faces here.");
+    this.#changed(false);
+    root.dataset.ready = "plane";
+  }
+
+  // --- the page
+
+  #build() {
+    this.canvas = h("canvas.lk-studio-canvas", { role: "img", "aria-label": "The plane: the mean face on which the scheme is drawn" });
+    this.ctx = this.canvas.getContext("2d");
+    this.place = h("span.lk-studio-place");
+    this.live = h("span.lk-studio-said", { role: "status", "aria-live": "polite" });
+    this.problems = h("details.lk-studio-problems");
+    this.legend = h("div.lk-studio-legend", { hidden: true });
+    this.context = h("div.lk-studio-context", { hidden: true });
+    this.toolbar = buildToolbar(this);
+    this.panel = buildPanel(this);
+    this.previews = new Previews(() => this.redraw());
+    this.stage = h("div.lk-studio-stage", {}, this.canvas, this.context, this.legend);
+    this.dialog = h("dialog.lk-studio-dialog");
+    const middle = h("div.lk-studio-middle", {}, this.stage, h("div.lk-studio-status", {}, this.problems, this.live, this.place));
+    this.root.append(
+      this.toolbar.element,
+      h("div.lk-studio-main", {}, this.panel.element, middle, this.previews.element),
+      this.dialog,
+    );
+    followTheme(this.root, () => "auto", this.signal);
+    this.#buildContext();
+    this.tools = new PlaneTools(this, this.canvas, this.signal);
+    listenToKeys(this, this.signal);
+    this.root.addEventListener("pointerdown", (event) => this.#closeMenus(event), { signal: this.signal });
+    const observer = new ResizeObserver(() => this.redraw());
+    observer.observe(this.stage);
+    observer.observe(this.previews.element);
+    const themed = new MutationObserver(() => this.redraw());
+    themed.observe(this.root, { attributes: true, attributeFilter: ["data-theme"] });
+    this.signal.addEventListener("abort", () => {
+      observer.disconnect();
+      themed.disconnect();
+      clearTimeout(this.telling);
+      cancelAnimationFrame(this.frame);
+    });
+  }
+
+  #closeMenus(event) {
+    const path = event.composedPath();
+    for (const open of this.root.querySelectorAll("details.lk-studio-details[open]")) {
+      if (!path.includes(open)) open.open = false;
+    }
+  }
+
+  // What the curve tool asks: a name, how many points.
+  #buildContext() {
+    const name = h("input", { type: "text", placeholder: "name of the curve", "aria-label": "Name of the curve", maxlength: "60" });
+    const count = h("input", { type: "number", min: "2", max: "200", "aria-label": "How many points" });
+    name.addEventListener("input", () => {
+      this.curveName = name.value;
+    });
+    count.addEventListener("input", () => {
+      const wanted = Math.round(Number(count.value));
+      if (!(wanted >= 2 && wanted <= 200)) return;
+      this.set("count", wanted);
+      if (this.sketch) this.sketch.count = wanted;
+      this.redraw();
+    });
+    for (const input of [name, count]) {
+      input.addEventListener("keydown", (event) => {
+        event.stopPropagation();
+        if (event.key === "Enter") this.tools.finishCurve();
+        if (event.key === "Escape" || event.key === "Enter") this.root.focus();
+      });
+    }
+    const hint = h("span.lk-studio-dim");
+    const done = h("button.lk-button.lk-primary", { type: "button", onclick: () => this.tools.finishCurve() }, "Done");
+    this.context.append(name, h("label", {}, count, " points"), done, hint);
+    this.contextParts = { name, count, done, hint };
+    this.showContext();
+  }
+
+  /** Bring the curve tool's line up to date. */
+  showContext() {
+    const { name, count, done, hint } = this.contextParts;
+    this.context.hidden = this.tool !== "curve";
+    if (this.root.getRootNode().activeElement !== name) name.value = this.curveName;
+    count.value = String(this.sketch?.count ?? this.settings.count);
+    done.disabled = (this.sketch?.control.length ?? 0) < 2;
+    const drawn = this.sketch?.control.length ?? 0;
+    setText(hint, drawn ? "Enter ends, Backspace takes back, Esc drops" : "Click along the curve; click the first place again to close it");
+  }
+
+  // --- what is drawn
+
+  /** Draw again in the next frame. */
+  redraw() {
+    if (this.frame || this.signal.aborted) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.#draw();
+    });
+  }
+
+  #draw() {
+    const { clientWidth: width, clientHeight: height } = this.stage;
+    if (!width || !height) return;
+    const dpr = window.devicePixelRatio || 1;
+    const [pixelsX, pixelsY] = [Math.round(width * dpr), Math.round(height * dpr)];
+    if (this.canvas.width !== pixelsX || this.canvas.height !== pixelsY) {
+      this.canvas.width = pixelsX;
+      this.canvas.height = pixelsY;
+    }
+    Object.assign(this.view, { width, height });
+    const scene = this.#scene(dpr);
+    drawPlane(this.ctx, scene);
+    this.previews.draw(scene);
+    if (this.stale) {
+      this.panel.update();
+      this.toolbar.update();
+      this.stale = false;
+    }
+    if (this.answer) {
+      this.timings.push({ number: this.answer.number, asked: this.answer.at, drawn: performance.now() });
+      if (this.timings.length > 2000) this.timings.shift();
+      this.root.dataset.drawn = String(this.answer.number);
+      this.root.dataset.ready = "faces";
+      this.answer = null;
+    }
+  }
+
+  #scene(dpr) {
+    const { state } = this.draft;
+    const partners = new Set();
+    for (const id of this.selection) {
+      const partner = state.partner.get(id);
+      if (partner !== undefined && partner !== id && this.settings.mirroring) partners.add(partner);
+    }
+    return {
+      view: this.view,
+      dpr,
+      state,
+      byId: new Map(state.points.map((point) => [point.id, point])),
+      colours: this.colours,
+      selection: this.selection,
+      hover: this.hover,
+      partners,
+      wrong: this.wrong ?? new Set(),
+      ghosts: this.shownGhosts(),
+      backdrop: this.backdrops[this.backdropIndex]?.bitmap,
+      reach: this.reach,
+      opacity: this.settings.opacity,
+      heat: this.settings.heat && this.heat?.wander ? this.heat : null,
+      mirroring: this.settings.mirroring,
+      names: this.settings.names,
+      sketch: this.sketch,
+      rubber: this.rubber,
+      snap: this.snap,
+      look: this.#look(),
+    };
+  }
+
+  #look() {
+    const theme = this.root.dataset.theme;
+    if (this.looked?.theme !== theme) {
+      const style = getComputedStyle(this.root);
+      const read = (name) => style.getPropertyValue(name).trim();
+      this.looked = {
+        theme,
+        stage: read("--lk-stage"),
+        accent: read("--lk-accent"),
+        line: read("--lk-text-3"),
+        bad: read("--lk-bad"),
+        ghost: theme === "dark" ? "rgba(255, 255, 255, 0.75)" : "rgba(20, 24, 34, 0.7)",
+        sketch: "#ffffff",
+        rubber: "rgba(80, 130, 255, 0.16)",
+        font: style.fontFamily,
+      };
+    }
+    return this.looked;
+  }
+
+  #changed(passing) {
+    const { state } = this.draft;
+    const ids = new Set(state.points.map(({ id }) => id));
+    for (const id of this.selection) if (!ids.has(id)) this.selection.delete(id);
+    if (!ids.has(this.hover)) this.hover = null;
+    const colours = groupColours(state);
+    this.colours = new Map(state.points.map(({ id }, i) => [id, colours[i]]));
+    this.stale = true;
+    this.#ask();
+    this.redraw();
+    if (passing) return;
+    this.found = problemsOf(state);
+    this.#showProblems();
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => this.link.tell(schemeOf(state), this.draft.renamed()), TELL_AFTER);
+  }
+
+  #ask() {
+    if (this.previews.tiles.length && this.draft.state.points.length) this.link.ask(this.draft.state.points);
+  }
+
+  #answered(answer) {
+    this.answer = answer;
+    this.previews.take(answer);
+  }
+
+  async #showGallery(bytes) {
+    const { reach, faces, backdrops } = unpackGallery(bytes);
+    const decode = async ({ label, blob }) => ({ label, bitmap: await createImageBitmap(blob) });
+    const [shown, behind] = await Promise.all([Promise.all(faces.map(decode)), Promise.all(backdrops.map(decode))]);
+    if (this.signal.aborted) return;
+    this.reach = reach;
+    this.backdrops = behind;
+    this.backdropIndex = Math.min(0, behind.length - 1);
+    this.listBackdrops(behind.map(({ label }) => label));
+    this.previews.show(shown);
+    this.#ask();
+    this.redraw();
+  }
+
+  #heard(heat) {
+    if (heat.problem) {
+      if (!this.previews.tiles.length) this.previews.fail(heat.problem);
+      this.say(heat.problem, "bad");
+      return;
+    }
+    this.heat = heat;
+    this.#showLegend();
+    this.stale = true;
+    this.redraw();
+  }
+
+  #checked({ problem }) {
+    this.refused = problem;
+    this.#showProblems();
+    this.stale = true;
+    this.redraw();
+  }
+
+  /** Whether the scheme cannot be saved as it is. */
+  broken() {
+    return Boolean(this.refused) || (this.found ?? []).some(({ kind }) => kind === "bad");
+  }
+
+  #showProblems() {
+    const all = [...(this.found ?? [])];
+    if (this.refused && !all.some(({ kind }) => kind === "bad")) all.unshift({ kind: "bad", text: this.refused, ids: [] });
+    const worst = all.some(({ kind }) => kind === "bad") ? "bad" : all.length ? "warn" : "good";
+    const word = worst === "bad" ? "to mend" : all.length === 1 ? "note" : "notes";
+    const chip = h("summary.lk-chip", { "data-kind": worst }, all.length ? `${all.length} ${word}` : "no problems");
+    const rows = all.map(({ kind, text, ids }) =>
+      h("button.lk-studio-problem", { type: "button", "data-kind": kind, onclick: () => this.#point(ids) }, text),
+    );
+    const { open } = this.problems;
+    this.problems.replaceChildren(chip, h("div.lk-studio-menu", {}, ...rows));
+    this.problems.open = open && all.length > 0;
+    this.root.dataset.problems = worst;
+  }
+
+  #point(ids) {
+    this.problems.open = false;
+    if (ids.length) this.select(ids);
+  }
+
+  // --- what is selected and shown
+
+  select(ids) {
+    this.selection = new Set(ids);
+    this.wrong = null;
+    this.stale = true;
+    this.redraw();
+  }
+
+  toggle(id) {
+    if (!this.selection.delete(id)) this.selection.add(id);
+    this.select([...this.selection]);
+  }
+
+  hoverPoint(id) {
+    this.hover = id;
+    this.redraw();
+  }
+
+  /** The next point in the order (1), or the one before (-1). */
+  stepSelection(step) {
+    const { points } = this.draft.state;
+    if (!points.length) return;
+    const [first] = this.selection;
+    const at = points.findIndex(({ id }) => id === first);
+    const next = at < 0 ? (step > 0 ? 0 : points.length - 1) : (at + step + points.length) % points.length;
+    this.select([points[next].id]);
+  }
+
+  useTool(tool) {
+    this.tool = tool;
+    this.sketch = null;
+    this.snap = null;
+    this.canvas.dataset.tool = tool;
+    this.showContext();
+    this.stale = true;
+    this.redraw();
+  }
+
+  set(name, value) {
+    this.settings[name] = value;
+    writeStored(STORE_KEY, { ...this.settings, heat: false });
+    this.stale = true;
+    this.redraw();
+  }
+
+  shownGhosts() {
+    return this.ghosts.filter(({ name }) => this.shown.has(name));
+  }
+
+  showGhost(name, shown) {
+    if (shown) this.shown.add(name);
+    else this.shown.delete(name);
+    this.redraw();
+  }
+
+  showBackdrop(index) {
+    this.backdropIndex = index;
+    this.redraw();
+  }
+
+  nextBackdrop() {
+    const count = this.backdrops.length;
+    this.backdropIndex = this.backdropIndex + 1 < count ? this.backdropIndex + 1 : -1;
+    this.listBackdrops(this.backdrops.map(({ label }) => label));
+    this.say(`Backdrop: ${this.backdrops[this.backdropIndex]?.label ?? "none"}`);
+    this.redraw();
+  }
+
+  zoomHome() {
+    this.view.home();
+    this.redraw();
+  }
+
+  zoomBy(factor) {
+    this.view.zoomAt([this.view.width / 2, this.view.height / 2], factor);
+    this.redraw();
+  }
+
+  /** Drop what is being drawn, else go back to the select tool, else select nothing. */
+  escape() {
+    if (this.tools.gesture) this.tools.abandon();
+    else if (this.sketch) this.sketch = null;
+    else if (this.tool !== "select") this.useTool("select");
+    else this.select([]);
+    this.showContext();
+    this.redraw();
+  }
+
+  showPlace(place) {
+    let text = place ? `${place[0].toFixed(3)}, ${place[1].toFixed(3)}` : "";
+    const wander = place && this.settings.heat && this.heat?.wander ? wanderAt(this.heat, place) : null;
+    if (wander !== null) text = `wanders ${(100 * wander).toFixed(1)} % (${wanderWord(wander)}) at ${text}`;
+    setText(this.place, text);
+  }
+
+  say(text, kind = "") {
+    setText(this.live, text);
+    this.live.dataset.kind = kind;
+  }
+
+  // --- what is done
+
+  undo() {
+    const label = this.draft.undo();
+    this.say(label ? `Undone: ${label}` : "Nothing to undo");
+  }
+
+  redo() {
+    const label = this.draft.redo();
+    this.say(label ? `Redone: ${label}` : "Nothing to redo");
+  }
+
+  nudge(dx, dy) {
+    const places = new Map();
+    for (const { id, x, y } of this.draft.state.points) if (this.selection.has(id)) places.set(id, [x + dx, y + dy]);
+    if (places.size) this.draft.replace(movePoints(this.draft.state, places, this.settings.mirroring), "nudge");
+  }
+
+  removeSelected() {
+    if (!this.selection.size) return;
+    const before = this.draft.state.points.length;
+    const next = removePoints(this.draft.state, [...this.selection], this.settings.mirroring);
+    this.draft.replace(next, `delete ${before - next.points.length} points`);
+    this.say(`Deleted ${before - next.points.length} points (Ctrl+Z brings them back)`);
+  }
+
+  lastGroup() {
+    const { points } = this.draft.state;
+    const [first] = this.selection;
+    return points.find(({ id }) => id === first)?.group ?? "";
+  }
+
+  spreadCurve(index) {
+    const { state } = this.draft;
+    const curve = state.curves[index];
+    const byId = new Map(state.points.map((point) => [point.id, point]));
+    const places = curve.ids.map((id) => [byId.get(id).x, byId.get(id).y]);
+    const middle = (i) => this.settings.mirroring && state.partner.get(curve.ids[i]) === curve.ids[i];
+    const even = spreadEvenly(places, curve.closed, middle);
+    const moved = new Map(curve.ids.map((id, i) => [id, even[i]]));
+    // Of a pair on one curve the second follows the first.
+    if (this.settings.mirroring) {
+      for (const id of curve.ids) {
+        const partner = state.partner.get(id);
+        if (partner !== id && moved.has(id) && moved.has(partner)) moved.delete(partner);
+      }
+    }
+    this.draft.replace(movePoints(state, moved, this.settings.mirroring), `spread ${curve.name}`);
+  }
+
+  curveFromSelection() {
+    const { state } = this.draft;
+    const ids = state.points.filter(({ id }) => this.selection.has(id)).map(({ id }) => id);
+    if (ids.length < 2) {
+      this.say("Select two points or more; the curve follows their order", "warn");
+      return;
+    }
+    const name = freeName("curve", new Set(state.curves.map((curve) => curve.name)));
+    this.draft.replace(setCurves(state, [...state.curves, { name, ids, closed: false }]), `curve ${name}`);
+  }
+
+  // --- symmetry
+
+  symmetryText() {
+    const { points } = this.draft.state;
+    const lonely = unmirrored(this.draft.state).length;
+    if (!points.length) return "There is no point yet.";
+    if (!lonely) return `Symmetric: all ${points.length} points have their mirror image.`;
+    return `${points.length - lonely} of ${points.length} points have their mirror image.`;
+  }
+
+  showUnmirrored() {
+    const lonely = unmirrored(this.draft.state).map(({ point }) => point.id);
+    this.select(lonely);
+    this.wrong = new Set(lonely);
+    this.say(this.symmetryText());
+  }
+
+  pairSelected() {
+    const [first, second, ...more] = this.selection;
+    if (second === undefined || more.length) {
+      this.say("Select exactly two points: the second goes to the mirror image of the first", "warn");
+      return;
+    }
+    this.draft.replace(pairPoints(this.draft.state, first, second), "pair");
+  }
+
+  symmetrise() {
+    return this.#throughPython("symmetrise", {}, "make symmetric");
+  }
+
+  mirrorHalf(keep) {
+    return this.#throughPython("mirror", { keep }, `mirror the ${keep} half`);
+  }
+
+  // The scheme goes there without its mirror table where that is not true.
+  async #throughPython(name, content, label) {
+    try {
+      const { scheme } = await this.link.request(name, { scheme: schemeOf(this.draft.state), ...content });
+      this.draft.replace(this.draft.take(scheme), label);
+      this.say(this.symmetryText());
+    } catch (error) {
+      this.say(error.message, "bad");
+    }
+  }
+
+  // --- ambiguity
+
+  toggleHeat() {
+    this.set("heat", !this.settings.heat);
+    if (this.settings.heat && !this.heat) {
+      this.heat = { done: 0, total: 0 };
+      this.link.request("ambiguity").catch((error) => this.say(error.message, "bad"));
+    }
+    this.#showLegend();
+  }
+
+  #showLegend() {
+    this.legend.hidden = !this.settings.heat;
+    if (!this.settings.heat || !this.heat) return;
+    if (!this.heat.wander) {
+      const { done, total } = this.heat;
+      const bar = h("progress", { max: String(total || 1), value: String(done), "aria-label": "Measuring" });
+      this.legend.replaceChildren(h("span", {}, total ? `Measuring, ${done} of ${total} faces` : "Measuring…"), bar);
+      return;
+    }
+    const [low, high] = heatRange(this.heat);
+    const percent = (value) => `${(100 * value).toFixed(1)} %`;
+    this.legend.replaceChildren(
+      h("span", {}, "How far a point wanders (of the eye distance)"),
+      h("div.lk-studio-scale", {}, h("span", {}, percent(low)), h("span.lk-studio-ramp", { "aria-hidden": "true" }), h("span", {}, `${percent(high)} +`)),
+    );
+  }
+
+  // --- files
+
+  startFrom(scheme) {
+    const empty = { name: "my_scheme", title: "", version: "1", description: "", source: "", points: [], mirror: [], curves: [], normalizers: {} };
+    this.draft.replace(this.draft.take(scheme ?? empty), scheme ? `start from ${scheme.name}` : "start empty");
+    this.select([]);
+    if (!scheme) this.useTool("add");
+  }
+
+  async importFile(file) {
+    try {
+      const { scheme } = await this.link.request("read", { scheme: JSON.parse(await file.text()) });
+      this.draft.replace(this.draft.take(scheme), `import ${scheme.name}`);
+      this.select([]);
+      this.say(`Imported ${scheme.name} with ${scheme.points.length} points`);
+    } catch (error) {
+      this.say(`${file.name}: ${error instanceof SyntaxError ? "is not JSON" : error.message}`, "bad");
+    }
+  }
+
+  exportFile() {
+    const scheme = schemeOf(this.draft.state);
+    const text = `${JSON.stringify(scheme, null, 1)}\n`;
+    const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    const anchor = h("a", { href: url, download: `${scheme.name || "scheme"}.json` });
+    anchor.click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    this.say(`Exported ${scheme.name}.json`);
+  }
+
+  async save() {
+    if (!this.canSave || !this.draft.dirty || this.broken()) return;
+    const { state } = this.draft;
+    const content = { scheme: schemeOf(state), renamed: this.draft.renamed() };
+    try {
+      const { lines } = await this.link.request("plan", content);
+      if (lines.length && !(await this.#confirm(lines))) return;
+      const { saved } = await this.link.request("save", content);
+      this.draft.markSaved(state);
+      this.say(saved, "good");
+    } catch (error) {
+      this.say(error.message, "bad");
+    }
+  }
+
+  /** Show what saving would change; resolves to whether to go on. */
+  #confirm(lines) {
+    return new Promise((resolve) => {
+      const answer = (yes) => () => {
+        this.dialog.close();
+        resolve(yes);
+      };
+      this.dialog.replaceChildren(
+        h("h2", {}, "Save this scheme?"),
+        h("ul", {}, ...lines.map((line) => h("li", {}, line))),
+        h(
+          "div.lk-studio-buttons",
+          {},
+          h("button.lk-button", { type: "button", onclick: answer(false) }, "Cancel"),
+          h("button.lk-button.lk-primary", { type: "button", autofocus: true, onclick: answer(true) }, "Save"),
+        ),
+      );
+      this.dialog.oncancel = () => resolve(false);
+      this.dialog.showModal();
+    });
+  }
+
+  help() {
+    const rows = SHORTCUTS.map(({ keys, text }) =>
+      h("div.lk-studio-shortcut", {}, h("span", {}, ...keys.map((key) => h("kbd.lk-kbd", {}, key))), h("span", {}, text)),
+    );
+    const close = h("button.lk-button", { type: "button", autofocus: true, onclick: () => this.dialog.close() }, "Close");
+    this.dialog.replaceChildren(h("h2", {}, "Keyboard and mouse"), h("div.lk-studio-shortcuts", {}, ...rows), h("div.lk-studio-buttons", {}, close));
+    this.dialog.oncancel = null;
+    this.dialog.showModal();
+  }
+}
