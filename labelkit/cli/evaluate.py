@@ -82,6 +82,7 @@ def evaluate(
         say_json(figures)
     else:
         STDOUT.print(_table(figures, f"{network.name} on {data}, {chosen.name}"))
+        STDOUT.print(_group_table(figures))
 
 
 def _table(figures: dict[str, Any], title: str) -> Table:
@@ -97,6 +98,17 @@ def _table(figures: dict[str, Any], title: str) -> Table:
     for level, share in figures["calibration"].items():
         if not math.isnan(share):  # a model without spread has no ellipses
             table.add_row(f"inside the {level[1:]} % ellipse", f"{share:.1f} %")
+    return table
+
+
+def _group_table(figures: dict[str, Any]) -> Table:
+    """How near the points are, by their groups in the scheme, and all of them."""
+    table = Table(title="points by group, errors / eye distance", title_justify="left")
+    for column in ("group", "points", "mean error", "within 3 %", "within 5 %"):
+        table.add_column(column, justify="left" if column == "group" else "right")
+    for name, group in figures["points"].items():
+        shares = [_written(group[key], ".1f", " %") for key in ("within3", "within5")]
+        table.add_row(name, str(group["count"]), _written(group["mean_io"], ".2f", " %"), *shares)
     return table
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labelkit.dataset import Dataset
 from labelkit.errors import BoxError, InputError
 from labelkit.geometry import Array, Box, iou_matrix
-from labelkit.images import RGBImage
+from labelkit.images import ImageFile, RGBImage
 from labelkit.metrics import auc, bootstrap_interval, calibration, failure_rate, nme
 from labelkit.models.predictor import LandmarkModel
 from labelkit.models.stream import Photo, PhotoResult, predict_photos
@@ -26,13 +27,29 @@ SAME_FACE = 0.4
 MOST_DETECTIONS = 10
 
 
+#: Errors of points, as shares of the IOD, of which it is told how many stay below.
+CLOSE = (0.03, 0.05)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A labelled face, ``true`` (N, 2) in image px, and what was predicted for it; None: it was
+    not found."""
+
+    image: ImageFile
+    true: Array
+    prediction: Prediction | None
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Errors of the faces that were found, as fractions of their distances.
 
     ``nme_io`` and ``nme_box`` (M,): by inter-ocular distance and by the square root of the
     tight box's area; ``missed`` labelled faces without a match, ``extra`` detections
-    without one; ``point_errors`` (M, N) by inter-ocular distance.
+    without one; ``point_errors`` (M, N) by inter-ocular distance. ``groups`` names the group
+    of every point, and ``matches`` are all labelled faces: the M that were found, in the order
+    of the errors, then those that were missed.
     """
 
     nme_io: Array
@@ -44,10 +61,13 @@ class Evaluation:
     network_faces_per_s: float
     ellipses: dict[str, float]
     problems: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+    matches: tuple[Match, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The contract of ``labelkit evaluate --json``: errors and rates in percent, AUC
-        0 to 1, and beside it the 95 % bootstrap interval of ``nme_io``."""
+        0 to 1. Beside it the 95 % bootstrap interval of ``nme_io``, and under ``points``, for the
+        points of every group and for all, the mean error and the shares `CLOSE` to the label."""
         low, high = bootstrap_interval(self.nme_io)
         return {
             "faces": len(self.nme_io) + self.missed,
@@ -62,7 +82,23 @@ class Evaluation:
             "faces_per_s": self.faces_per_s,
             "network_faces_per_s": self.network_faces_per_s,
             "calibration": {name: 100 * share for name, share in self.ellipses.items()},
+            "points": {
+                name: close_points(self.point_errors[:, chosen]) for name, chosen in self._parts().items()
+            },
         }
+
+    def _parts(self) -> dict[str, list[bool]]:
+        """Which points are in which group, by its name; ``all`` is all of them."""
+        groups = {name: [g == name for g in self.groups] for name in dict.fromkeys(self.groups) if name}
+        return {**groups, "all": [True] * self.point_errors.shape[1]}
+
+
+def close_points(errors: Array) -> dict[str, float]:
+    """Of errors (M, K) as shares of the IOD: K, their mean and the shares that are at most
+    `CLOSE`, ``within3`` and ``within5``, in percent; NaN where there is none."""
+    there = errors[np.isfinite(errors)]
+    found: dict[str, float] = {"count": errors.shape[1], "mean_io": 100 * _mean(there)}
+    return found | {f"within{100 * most:.0f}": 100 * _mean(there <= most) for most in CLOSE}
 
 
 def evaluate(
@@ -93,19 +129,22 @@ def evaluate(
 
     started = time.perf_counter()
     results = predict_photos(model, photos, scheme, find=best, passes=passes, flip=flip, batch=batch)
-    matched: list[tuple[Prediction, Array]] = []
-    missed = extra = 0
+    found: list[Match] = []
+    missed: list[Match] = []
+    extra = 0
     problems: list[str] = []
     for result in results:
         faces = truth[result.image]
         pairs = _pairs(result, faces, boxes)
-        matched += [(result.predictions[i], faces[j]) for i, j in pairs]
-        missed, extra = missed + len(faces) - len(pairs), extra + len(result.predictions) - len(pairs)
+        found += [Match(result.image, faces[j], result.predictions[i]) for i, j in pairs]
+        lost = set(range(len(faces))) - {j for _, j in pairs}
+        missed += [Match(result.image, faces[j], None) for j in sorted(lost)]
+        extra += len(result.predictions) - len(pairs)
         problems += [result.problem] if result.problem else []
     seconds = time.perf_counter() - started
     runs = (passes or (1 if boxes == "annotations" else 2)) * (2 if flip else 1)
     rate = model.network_rate(len(scheme), batch) / runs
-    return _compare(matched, scheme, missed, extra, seconds, rate, tuple(problems))
+    return _compare(found, missed, scheme, extra, seconds, rate, tuple(problems))
 
 
 def _labelled(data: Dataset, scheme: Scheme) -> dict[Any, list[Array]]:
@@ -156,32 +195,35 @@ def _tight(result: PhotoResult) -> Iterator[Box]:
 
 
 def _compare(
-    matched: list[tuple[Prediction, Array]],
+    found: list[Match],
+    missed: list[Match],
     scheme: Scheme,
-    missed: int,
     extra: int,
     seconds: float,
     network_rate: float,
     problems: tuple[str, ...],
 ) -> Evaluation:
-    shape = (len(matched), len(scheme), 2)
-    predicted = np.array([p.xy for p, _ in matched], np.float64).reshape(shape)
-    cov = np.array([p.cov for p, _ in matched], np.float64).reshape(*shape, 2)
-    true = np.array([xy for _, xy in matched], np.float64).reshape(shape)
+    shape = (len(found), len(scheme), 2)
+    predictions = [m.prediction for m in found if m.prediction is not None]
+    predicted = np.array([p.xy for p in predictions], np.float64).reshape(shape)
+    cov = np.array([p.cov for p in predictions], np.float64).reshape(*shape, 2)
+    true = np.array([m.true for m in found], np.float64).reshape(shape)
     distances = np.array([scheme.normalizer(xy) for xy in true])
     sizes = np.array([np.sqrt(box.width * box.height) for box in map(Box.around, true)])
     return Evaluation(
         nme_io=nme(predicted, true, distances),
         nme_box=nme(predicted, true, sizes),
         point_errors=np.hypot(*(predicted - true).transpose(2, 0, 1)) / distances[:, None],
-        missed=missed,
+        missed=len(missed),
         extra=extra,
-        faces_per_s=len(matched) / seconds,
+        faces_per_s=len(found) / seconds,
         network_faces_per_s=network_rate,
         ellipses=calibration(predicted, cov, true),
         problems=problems,
+        groups=tuple(point.group for point in scheme.points),
+        matches=(*found, *missed),
     )
 
 
-def _mean(values: Array) -> float:
+def _mean(values: NDArray[Any]) -> float:
     return float(values.mean()) if len(values) else float("nan")

@@ -146,3 +146,44 @@ def test_the_summary_is_that_of_its_faces() -> None:
     low, high = result["nme_io_interval"]
     assert low < 6.0 < high
     assert result["calibration"] == {"p39": 40.0}
+
+
+def test_points_are_told_by_their_groups(tmp_path: Path) -> None:
+    # Every point is 4 % of the eye distance off, which is within 5 but not within 3.
+    result = evaluate(PlaneModel(shift=0.04 * 0.76), data(tmp_path, [face((200, 90), 60)]), SCHEME).to_dict()
+    groups = result["points"]
+    assert list(groups)[-1] == "all"
+    assert set(groups) == {point.group for point in SCHEME.points} | {"all"}
+    assert sum(group["count"] for name, group in groups.items() if name != "all") == 68
+    for group in groups.values():
+        assert group["mean_io"] == pytest.approx(4.0)
+        assert (group["within3"], group["within5"]) == (0, 100)
+
+
+def test_a_group_has_the_errors_of_its_own_points() -> None:
+    errors = np.array([[0.01, 0.04, 0.10], [0.02, 0.06, 0.10]])
+    nme = errors.mean(axis=1)
+    result = Evaluation(nme, nme, errors, 0, 0, 1.0, 1.0, {}, (), groups=("eye", "eye", "")).to_dict()
+    assert list(result["points"]) == ["eye", "all"]
+    assert result["points"]["eye"] == pytest.approx(
+        {"count": 2, "mean_io": 3.25, "within3": 50.0, "within5": 75.0}
+    )
+    assert result["points"]["all"]["within5"] == pytest.approx(50.0)
+
+
+def test_every_labelled_face_is_matched_or_missed_in_the_order_of_its_error(tmp_path: Path) -> None:
+    labelled, missed = face((100, 80), 50), face((300, 90), 40)
+
+    def find(image: RGBImage) -> list[Box]:
+        return [Box(*Box.around(labelled).xyxy, "detector", "mine", 0.9)]
+
+    result = evaluate(
+        PlaneModel(0.01), data(tmp_path, [missed, labelled]), SCHEME, boxes="detector", find=find
+    )
+    first, second = result.matches
+    assert_allclose(first.true, labelled)
+    assert first.prediction is not None
+    away = np.linalg.norm(first.prediction.xy - first.true, axis=1).mean() / SCHEME.normalizer(labelled)
+    assert result.nme_io[0] == pytest.approx(away)
+    assert_allclose(second.true, missed)
+    assert second.prediction is None
