@@ -8,38 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from .desk import PLAIN, drag, edits, on_screen, place_of, press
+
 Editor = Callable[..., Page]
-
-PLAIN = '?settings={"elastic":false}'
-
-
-def place_of(page: Page, index: int) -> list[float]:
-    return page.evaluate("i => root.labelkit.document.xy[i]", index)
-
-
-def on_screen(page: Page, index: int) -> tuple[float, float]:
-    """Where a point is in the window, in CSS px."""
-    x, y = page.evaluate(
-        """i => {
-          const { view, document, workspace } = root.labelkit;
-          const rect = workspace.stage.overlay.getBoundingClientRect();
-          const [x, y] = view.toScreen(document.xy[i]);
-          return [x + rect.left, y + rect.top];
-        }""",
-        index,
-    )
-    return x, y
-
-
-def drag(page: Page, start: tuple[float, float], by: tuple[float, float], steps: int = 4) -> None:
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move(start[0] + by[0], start[1] + by[1], steps=steps)
-    page.mouse.up()
-
-
-def edits(page: Page) -> list[dict[str, Any]]:
-    return page.evaluate("window.edits")
 
 
 def test_a_dragged_point_lands_where_the_pointer_let_go(open_editor: Editor) -> None:
@@ -99,8 +70,7 @@ def test_undo_goes_back_through_the_journal_of_an_earlier_visit(open_editor: Edi
     }
     harness.faces[0].update(done=[edit])
     page = open_editor()
-    page.locator("#host").focus()
-    page.keyboard.press("Control+z")
+    press(page, "Control+z")
     assert place_of(page, 30) == [1.0, 2.0]
 
 

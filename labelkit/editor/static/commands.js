@@ -36,7 +36,7 @@ const SIZES = [
   ["Alt+", 0.1, "0.1 px"],
 ];
 
-/** [{id, section, title, keys, run(workspace)}]. */
+/** [{id, section, title, row, keys, run(workspace)}]; commands of one row are shown together. */
 export const COMMANDS = [
   ...section("Points", [
     ["next_point", "Next point, most uncertain first", ["n", "Tab"], (w) => step(w, 1)],
@@ -58,6 +58,7 @@ export const COMMANDS = [
         `Nudge ${key.slice(5).toLowerCase()} ${title}`,
         [mod + key],
         (w) => nudge(w, [dx * size, dy * size]),
+        `Nudge ${title}`,
       ]),
     ),
     ["turn_left", "Turn the selection 1\u00b0 left", [","], (w) => turnSelection(w, -1, 1)],
@@ -101,6 +102,9 @@ export const COMMANDS = [
     ["isolate", "Only this group, or all again", ["Shift+H"], isolate],
     ["colour", "Colour by group or uncertainty", ["y"], cycle("colour", ["group", "uncertainty"])],
     ["compare", "Prediction, annotation, or both", ["w"], cycle("compare", ["after", "before", "both"])],
+    ["show_annotation", "Show the annotation", [], (w) => w.set({ compare: "after" })],
+    ["show_prediction", "Show the prediction", [], (w) => w.set({ compare: "before" })],
+    ["show_both", "Show how points have moved", [], (w) => w.set({ compare: "both" })],
     ["face_box", "Face box", ["Shift+X"], toggle("box")],
     ["magnifier", "Magnifier", ["Shift+M"], toggle("magnifier")],
     ["size_less", "Smaller points", ["Mod+["], by("size", 1 / 1.2, 0.4, 3)],
@@ -141,16 +145,17 @@ export const COMMANDS = [
   ...section("Edit", [
     ["undo", "Undo", ["Mod+z", "u"], undo],
     ["redo", "Redo", ["Mod+Shift+z", "Mod+y", "Shift+U"], redo],
-    ["help", "Shortcuts", ["?"], (w) => w.help?.toggle()],
+    ["help", "Shortcuts", ["?"], (w) => w.help.toggle()],
   ]),
 ];
 
 // Keys as keyOf writes them: letters are small, Shift is said.
 function section(name, rows) {
-  return rows.map(([id, title, keys, run]) => ({
+  return rows.map(([id, title, keys, run, row = title]) => ({
     id,
     section: name,
     title,
+    row,
     keys: keys.map((key) => key.replace(/Shift\+([A-Z])$/, (_, letter) => `Shift+${letter.toLowerCase()}`)),
     run,
   }));

@@ -9,16 +9,20 @@
 // data-ready="KEY" once the face with that key has been drawn.
 
 import editorStyles from "./editor.css";
+import panelStyles from "./panels.css";
 import themeStyles from "./theme.css";
 import { h, setText } from "./dom.js";
 import { COMMANDS } from "./commands.js";
+import { makeBar, makeFoot, makeRail } from "./bar.js";
 import { FaceDocument } from "./document.js";
+import { Help } from "./help.js";
 import { listenToKeys } from "./keyboard.js";
 import { Keymap } from "./keys.js";
 import { Photos, Tone } from "./photo.js";
 import { Pointer } from "./pointer.js";
 import { Prompt } from "./prompt.js";
 import { readSettings } from "./settings.js";
+import { makeSide } from "./side.js";
 import { followTheme } from "./theme.js";
 import { Workspace } from "./workspace.js";
 
@@ -35,15 +39,8 @@ export function createEditor(root, { onEdit = () => {}, onCommand = () => {}, se
   const keymap = new Keymap(COMMANDS);
   const prompt = new Prompt(signal);
   const live = h("div.lk-live", { "aria-live": "polite", role: "status" });
-  const status = h("span.lk-chip.lk-status", { hidden: true });
+  const status = h("span.lk-chip.lk-status", { hidden: true, role: "status" });
   dress(root);
-  root.replaceChildren(
-    h("style", {}, themeStyles, editorStyles),
-    tone.element,
-    h("div.lk-main", {}, stage.element, prompt.element),
-    status,
-    live,
-  );
 
   const photos = new Photos();
   const documents = new Map();
@@ -56,9 +53,23 @@ export function createEditor(root, { onEdit = () => {}, onCommand = () => {}, se
       moveOn(command);
     },
   });
+  workspace.keymap = keymap;
+  workspace.help = new Help(keymap, () => workspace.redraw("chrome"), signal);
+  const [bar, rail, side, foot] = [makeBar(workspace, status), makeRail(workspace), makeSide(workspace), makeFoot(workspace)];
+  const theme = followTheme(root, () => workspace.settings.theme, signal);
+  workspace.panels = [bar, rail, side, foot, lookOf(workspace, tone), { update: theme }];
+  root.replaceChildren(
+    h("style", {}, themeStyles, editorStyles, panelStyles),
+    tone.element,
+    bar.element,
+    h("div.lk-main", {}, rail.element, stage.element, side.element),
+    foot.element,
+    prompt.element,
+    workspace.help.element,
+    live,
+  );
   workspace.pointer = new Pointer(workspace, stage.overlay, signal);
   listenToKeys(root, workspace, keymap, signal);
-  followTheme(root, () => workspace.settings.theme, signal);
   watchSize(stage.element, workspace, signal);
   let wanted = null; // the face that was asked for last, while its photo is decoded
 
@@ -165,7 +176,28 @@ function makeStage() {
   const photo = h("canvas.lk-photo", { "aria-hidden": "true" });
   const overlay = h("canvas.lk-overlay", { "aria-hidden": "true" });
   const magnifier = h("canvas.lk-magnifier", { hidden: true, "aria-hidden": "true" });
-  return { photo, overlay, magnifier, element: h("div.lk-stage", {}, photo, overlay, magnifier) };
+  const [captionName, captionText] = [h("b"), h("span")];
+  const caption = h("div.lk-caption", { hidden: true, "aria-hidden": "true" }, captionName, captionText);
+  const element = h("div.lk-stage", {}, photo, overlay, magnifier, caption);
+  return { photo, overlay, magnifier, caption, captionName, captionText, element };
+}
+
+/** What lies over and on the photo and follows the settings: the caption and the picture's tone. */
+function lookOf(workspace, tone) {
+  const { stage } = workspace;
+  let set = "";
+  return {
+    update() {
+      const filter = tone.set(workspace.settings);
+      if (filter !== set) for (const canvas of [stage.photo, stage.magnifier]) canvas.style.filter = filter;
+      set = filter;
+      const point = workspace.face?.scheme.points[workspace.hover >= 0 ? workspace.hover : workspace.active];
+      stage.caption.hidden = !point;
+      if (!point) return;
+      setText(stage.captionName, point.name);
+      setText(stage.captionText, point.definition);
+    },
+  };
 }
 
 function watchSize(element, workspace, signal) {

@@ -15,6 +15,9 @@ export const VISIBILITY_NAMES = ["unknown", "visible", "occluded", "self-occlude
 const PER_POINT = ["xy", "state", "visibility", "locked"];
 const KEYED = [...PER_POINT, "attributes"];
 const WHOLE = ["box", "note"];
+const ABSENT = { xy: null, state: PREDICTED, visibility: 0, locked: false, attributes: 0 };
+// What a host takes for a label.
+const LONGEST_LABEL = 200;
 
 export class FaceDocument {
   /** `changed(document, patch)` is told of every change, `recorded(type, edit)` of every edit
@@ -52,7 +55,7 @@ export class FaceDocument {
     for (const field of KEYED) {
       if (!patch[field]) continue;
       now[field] = {};
-      for (const name of Object.keys(patch[field])) now[field][name] = this[field][name] ?? null;
+      for (const name of Object.keys(patch[field])) now[field][name] = this[field][name] ?? ABSENT[field];
     }
     for (const field of WHOLE) if (field in patch) now[field] = this[field];
     return now;
@@ -119,7 +122,7 @@ export class FaceDocument {
   }
 
   #record(label, before, after) {
-    const edit = { id: uniqueId(), label, before, after };
+    const edit = { id: uniqueId(), label: label.slice(0, LONGEST_LABEL), before, after };
     this.done.push(edit);
     this.undone = [];
     this.recorded("edit", edit);

@@ -114,10 +114,10 @@ function drawEllipses(ctx, { face, view, settings, colours, shown }, screen) {
     const [x, y] = screen[i];
     ctx.beginPath();
     ctx.ellipse(x, y, radius * major * view.scale, radius * minor * view.scale, angle, 0, 2 * Math.PI);
-    ctx.globalAlpha = 0.16;
+    ctx.globalAlpha = 0.12;
     ctx.fillStyle = colours[i];
     ctx.fill();
-    ctx.globalAlpha = 0.8;
+    ctx.globalAlpha = 0.7;
     ctx.strokeStyle = colours[i];
     ctx.stroke();
     ctx.globalAlpha = 1;

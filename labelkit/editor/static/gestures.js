@@ -8,6 +8,7 @@ import { followers, spreads } from "./elastic.js";
 
 const SLACK = 2;
 const FINE = 0.2;
+const LEAST_BOX = 4; // px of the photo: less is a slip
 
 /** Drag one point. With Shift it moves a fifth as far; with Alt the neighbours do the opposite of
  * what the elastic switch says. */
@@ -94,7 +95,7 @@ export function slidePoint(editor, i, curve, start) {
   };
 }
 
-const TITLES = { move: "move", rotate: "turn", scale: "scale" };
+const HANDLE_DEEDS = { move: "move", rotate: "turn", scale: "scale" };
 
 /** Move, turn or scale the selected points by a handle of their frame. */
 export function dragHandle(editor, handle, start) {
@@ -108,7 +109,7 @@ export function dragHandle(editor, handle, start) {
     move(screen, event) {
       if (!change && distance(screen, start) < SLACK) return;
       if (!change) {
-        change = document.begin(`${TITLES[handle.name]} ${moved.length} points`);
+        change = document.begin(`${HANDLE_DEEDS[handle.name]} ${moved.length} points`);
         editor.startMoving(-1, []);
       }
       const turn = handleMap(handle.name, centre, start, screen, event.shiftKey);
@@ -206,7 +207,9 @@ export function dragBox(editor, part, start) {
       change.shown();
     },
     end() {
-      change?.finish();
+      const [x0, y0, x1, y1] = document.box ?? [0, 0, 0, 0];
+      if (x1 - x0 < LEAST_BOX || y1 - y0 < LEAST_BOX) change?.cancel();
+      else change?.finish();
     },
     cancel() {
       change?.cancel();

@@ -13,7 +13,7 @@ export function drawMagnifier(ctx, { bitmap, image, p, zoom, dpr, marks }) {
   ctx.setTransform(1, 0, 0, 1, 0, 0);
   ctx.clearRect(0, 0, ctx.canvas.width, ctx.canvas.height);
   const [x, y] = [half - (p[0] + 0.5) * zoom, half - (p[1] + 0.5) * zoom];
-  ctx.imageSmoothingEnabled = zoom < 12;
+  ctx.imageSmoothingEnabled = zoom < 16;
   ctx.setTransform(zoom * dpr, 0, 0, zoom * dpr, x * dpr, y * dpr);
   if (bitmap) ctx.drawImage(bitmap, 0, 0, image.width, image.height);
   ctx.setTransform(dpr, 0, 0, dpr, 0, 0);

@@ -46,7 +46,7 @@ export function drawPhoto(ctx, { view, bitmap, image, dpr, pixelated }) {
   ctx.setTransform(1, 0, 0, 1, 0, 0);
   ctx.clearRect(0, 0, width, height);
   if (!bitmap) return;
-  ctx.imageSmoothingEnabled = !pixelated || view.scale < 4;
+  ctx.imageSmoothingEnabled = !pixelated || view.scale < 8;
   ctx.imageSmoothingQuality = "medium";
   ctx.setTransform(view.scale * dpr, 0, 0, view.scale * dpr, view.x * dpr, view.y * dpr);
   ctx.drawImage(bitmap, 0, 0, image.width, image.height);

@@ -33,6 +33,11 @@ export class Pointer {
     return this.gesture !== null;
   }
 
+  /** Whether a finger or a pen hides what it points at. */
+  get covers() {
+    return this.busy && this.kind !== "mouse";
+  }
+
   screenOf(event) {
     const rect = this.canvas.getBoundingClientRect();
     return [event.clientX - rect.left, event.clientY - rect.top];

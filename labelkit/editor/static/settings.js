@@ -18,7 +18,7 @@ export const DEFAULTS = {
   elastic: true,
   reach: 0.08, // of an elastic drag, in plane units (the outer eye corners are 0.76 apart)
   magnifier: true,
-  magnify: 3, // times the zoom of the photo
+  magnify: 2.5, // times the zoom of the photo
   wheel: "auto", // auto, zoom, pan
   pixelated: true,
   side: true,

@@ -290,6 +290,7 @@ export class Workspace {
   }
 
   #frame() {
+    const began = performance.now();
     const event = this.pointer?.flush() ?? null;
     this.pending = 0;
     const { dirty } = this;
@@ -298,7 +299,7 @@ export class Workspace {
     if (dirty.has("photo") || dirty.has("overlay")) this.#drawOverlay();
     if (dirty.has("chrome") && this.moving === null) for (const panel of this.panels) panel.update();
     for (const callback of this.afterFrame.splice(0)) callback();
-    this.watch?.({ event, drawn: performance.now() });
+    this.watch?.({ event, began, drawn: performance.now() });
   }
 
   #drawPhoto() {
@@ -351,14 +352,14 @@ export class Workspace {
   #drawMagnifier() {
     const { magnifier } = this.stage;
     const p = this.moving >= 0 && this.moving !== null ? this.document.xy[this.moving] : null;
-    const wanted = p !== null && this.settings.magnifier && this.view.scale < 16;
+    const wanted = p !== null && this.settings.magnifier && (this.view.scale < 8 || this.pointer.covers);
     if (magnifier.hidden === wanted) magnifier.hidden = !wanted;
     if (!wanted) return;
     drawMagnifier(this.contexts.magnifier, {
       bitmap: this.bitmap,
       image: this.view.image,
       p,
-      zoom: Math.min(32, Math.max(4, this.view.scale * this.settings.magnify)),
+      zoom: Math.min(24, Math.max(4, this.view.scale * this.settings.magnify)),
       dpr: this.dpr,
       marks: this.followers.map(({ index }) => ({
         place: this.document.xy[index],

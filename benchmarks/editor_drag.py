@@ -1,0 +1,160 @@
+"""How quickly the editor follows the pointer: redraws a second and pointer to pixel.
+
+    python benchmarks/editor_drag.py [--host harness] [--points 98 500] [--seconds 4] [--plain]
+
+A point of a face in a 1920 x 1080 photo is dragged in circles in headless Chromium, elastically
+unless ``--plain``. ``redraws_per_s`` counts the frames in which the overlay was drawn;
+``pointer_ms`` is the time from when Chromium stamped the pointer's event, before it was sent to the
+page, to the end of drawing it, in the frame in which it is shown; ``draw_ms`` the drawing alone.
+Prints JSON; exit code 1 when a bar is missed: 55 redraws a second, 8 ms at the 95th percentile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.async_api import Page, async_playwright
+
+from labelkit.scheme import Point, Scheme, load_scheme
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
+from harness import Harness, made_face, serving
+
+PHOTO = (1920, 1080)
+BARS = {"redraws_per_s": 55.0, "pointer_ms": 8.0}
+EVERY = 1 / 125  # seconds between two moves, as of a common mouse
+FLAGS = ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
+
+# Every frame notes when the pointer's event was made and when all was drawn.
+WATCH = """() => {
+  window.frames_seen = [];
+  window.root.labelkit.workspace.watch = ({ event, began, drawn }) => {
+    if (event) window.frames_seen.push([event.timeStamp, began, drawn]);
+  };
+}"""
+
+GRAB = """(i) => {
+  const { view, document, workspace } = window.root.labelkit;
+  const rect = workspace.stage.overlay.getBoundingClientRect();
+  const [x, y] = view.toScreen(document.xy[i]);
+  return [x + rect.left, y + rect.top];
+}"""
+
+
+def scheme_of(points: int) -> Scheme:
+    """``wflw98``, or as many points as asked for all over the plane's face."""
+    if points == 98:
+        return load_scheme("wflw98")
+    rng = np.random.default_rng(0)
+    angle, radius = rng.uniform(0, 2 * np.pi, points), np.sqrt(rng.uniform(0, 1, points))
+    x, y = 0.62 * radius * np.cos(angle), 0.1 + 0.78 * radius * np.sin(angle)
+    return Scheme(
+        name=f"made{points}",
+        points=tuple(
+            Point(f"p{i}", float(u), float(v), group=f"g{i % 8}")
+            for i, (u, v) in enumerate(zip(x, y, strict=True))
+        ),
+    )
+
+
+@dataclass
+class Opened:
+    """A page in which ``window.root`` is the editor's root, and the face has been drawn."""
+
+    page: Page
+
+
+@asynccontextmanager
+async def harness_host(page: Page, points: int, *, elastic: bool) -> AsyncIterator[Opened]:
+    """The editor alone, as the browser tests have it."""
+    harness = Harness()
+    harness.add(*made_face(scheme=scheme_of(points), size=PHOTO))
+    with serving(harness):
+        settings = json.dumps({"elastic": elastic, "start": "photo"})
+        await page.goto(f"{harness.url}?settings={settings}")
+        await page.wait_for_selector("[data-ready]")
+        yield Opened(page)
+
+
+HOSTS: dict[str, Callable[..., Any]] = {"harness": harness_host}
+
+
+async def drag_in_circles(page: Page, seconds: float) -> list[list[float]]:
+    """[event stamped, frame began, drawn], in ms, of every frame of a drag."""
+    x, y = await page.evaluate(GRAB, 30)
+    await page.evaluate(WATCH)
+    await page.mouse.move(x, y)
+    await page.mouse.down()
+    clock = asyncio.get_running_loop()
+    began, sent = clock.time(), []
+    while (passed := clock.time() - began) < seconds:
+        turn = page.mouse.move(
+            x + 60 * math.sin(5 * passed) + 3 * passed, y + 60 * (1 - math.cos(5 * passed))
+        )
+        sent.append(asyncio.ensure_future(turn))  # a mouse does not wait for an answer
+        await asyncio.sleep(EVERY)
+    await asyncio.gather(*sent)
+    await page.mouse.up()
+    return await page.evaluate("window.frames_seen")
+
+
+def figures(frames: list[list[float]]) -> dict[str, float]:
+    stamped, began, drawn = np.array(frames[5:]).T  # the first frames choose the followers
+    return {
+        "frames": len(frames),
+        "redraws_per_s": round(1000 * (len(drawn) - 1) / (drawn[-1] - drawn[0]), 1),
+        "pointer_ms_median": round(float(np.median(drawn - stamped)), 2),
+        "pointer_ms": round(float(np.percentile(drawn - stamped, 95)), 2),
+        "draw_ms": round(float(np.percentile(drawn - began, 95)), 2),
+    }
+
+
+async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    results = {}
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=[*FLAGS, *sandbox]
+        )
+        for points in arguments.points:
+            context = await browser.new_context(viewport={"width": PHOTO[0], "height": PHOTO[1]})
+            page = await context.new_page()
+            async with HOSTS[arguments.host](page, points, elastic=not arguments.plain) as opened:
+                results[str(points)] = figures(await drag_in_circles(opened.page, arguments.seconds))
+            await context.close()
+        await browser.close()
+    return {"host": arguments.host, "photo": PHOTO, "elastic": not arguments.plain, "points": results}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--host", choices=sorted(HOSTS), default="harness")
+    parser.add_argument("--points", type=int, nargs="+", default=[98, 500])
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--plain", action="store_true", help="without elastic followers")
+    result = asyncio.run(measure(parser.parse_args()))
+    print(json.dumps(result, indent=1))
+    slow = [
+        points
+        for points, one in result["points"].items()
+        if one["redraws_per_s"] < BARS["redraws_per_s"] or one["pointer_ms"] > BARS["pointer_ms"]
+    ]
+    return 1 if slow else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
