@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike
 
@@ -254,6 +254,22 @@ class Project:
     def queue(self, limit: int | None = None) -> list[QueueItem]:
         """The faces that wait for a person, the most urgent first: all, or the first ``limit``."""
         return items(self.store, limit)
+
+    def editor(
+        self,
+        face: Face | None = None,
+        author: str | None = None,
+        host: Literal["auto", "jupyter", "panel"] = "auto",
+    ) -> Any:
+        """The annotation editor as a widget: the faces that wait, beginning with ``face``.
+
+        In a notebook (``jupyter``) it is an anywidget, else a Panel component; ``author`` is whoever
+        is logged in to this computer, unless it is said. Edits are on the disk when the editor says
+        so. Raises `InputError` for an unknown face or host.
+        """
+        from labelkit.project.editing import editor
+
+        return editor(self, face, author, host)
 
     # Models and files
 
