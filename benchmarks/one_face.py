@@ -9,8 +9,8 @@ points that the same model predicts on both. All start from a detector's boxes, 
 
 Prints JSON. Errors are in percent of the distance of the labelled outer eye corners (points 18 and
 27), means over points, then faces, then choices: of the ``facial`` subset, of the ``rest`` (ears,
-hairline, outline of the hair, neck) and of parts of the face. ``ratio`` is model over
-baseline. ``one_sided`` is the same with the places on the plane left as that face has them, not
+hairline, outline of the hair, neck) and of parts of the face. ``ratio`` is ``fitted`` over
+``baseline``. ``one_sided`` is the same with the places on the plane left as that face has them, not
 made symmetric. ``itself`` is the error on the very face to which the scheme was fitted.
 """
 
@@ -33,7 +33,6 @@ from labelkit.images import RGBImage
 from labelkit.models.fit import fit_by_model, trained_on
 from labelkit.models.predictor import LandmarkModel
 from labelkit.models.registry import load_model
-from labelkit.scheme import load_scheme
 
 #: The outer eye corners.
 CORNERS = (18, 27)
@@ -133,7 +132,7 @@ def measure(model: LandmarkModel, folder: Path, choices: int = 5, flip: bool = F
         "not_mirrored": [people.data[one].image.path.stem for one in asymmetric],
         "flip": flip,
         "baseline": base,
-        "model": best,
+        "fitted": best,
         "one_sided": summary(one_sided),
         "ratio": {name: best[name] / base[name] for name in base},
         "ratio_by_choice": [

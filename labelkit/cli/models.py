@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,19 +33,28 @@ def list_models(as_json: AsJson = False) -> None:
 @app.command(epilog="Example: labelkit models show base")
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A model's name or file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write it as a Markdown page: NAME.md.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """A model's card: what it is, what it was trained on and under which terms, what it reaches."""
+    """A model's card: what it is for, what it was trained on and under which terms, what it reaches."""
+    from labelkit.atomic import write_text
     from labelkit.checkpoint import read_card
+    from labelkit.models.card import as_markdown, as_text
     from labelkit.models.registry import find_model
 
+    if out is not None and out.suffix != ".md":
+        raise typer.BadParameter(f"{out}: a card is written as Markdown, .md", param_hint="--out")
     path = find_model(name)
     card = read_card(path)
+    if out is not None:
+        write_text(out, as_markdown(card))
     if as_json:
         say_json(card)
         return
-    say(f"file: {path}")
-    for line in _lines(card):
+    say(f"file: {shown(path)}" if out is None else f"{card.get('name', name)} -> {shown(out)}")
+    for line in as_text(card) if out is None else ():
         say(line)
 
 
@@ -78,19 +86,3 @@ def _entry(name: str, path: Path) -> dict[str, Any]:
         **{key: card.get(key, "") for key in ("date", "terms")},
         "hash": card.get("hash", "")[:12],
     }
-
-
-def _lines(card: dict[str, Any], indent: str = "") -> Iterator[str]:
-    """The card as indented lines; long lists (anchors, point names) are counted instead."""
-    for key, value in card.items():
-        if isinstance(value, dict) and value:
-            yield f"{indent}{key}:"
-            yield from _lines(value, indent + "    ")
-        elif isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
-            yield f"{indent}{key}:"
-            for entry in value:
-                yield f"{indent}    {', '.join(f'{k} {v}' for k, v in entry.items())}"
-        elif isinstance(value, list) and len(value) > 20:
-            yield f"{indent}{key}: {len(value)} entries"
-        else:
-            yield f"{indent}{key}: {'-' if value in (None, '', [], {}) else value}"

@@ -91,6 +91,17 @@ def add_model(path: Path) -> Path:
     return target
 
 
+def add_to_card(path: Path, out: Path, entries: Mapping[str, Any]) -> None:
+    """Write the model at ``path`` to ``out`` with ``entries`` in its card, in place of those of the
+    same name; weights and hash stay. Raises `CheckpointError` for a damaged file and `InputError`
+    for what a model file may not say anew: its name, architecture or hash."""
+    fixed = {"kind", "name", "architecture", "hash"} & set(entries)
+    if fixed:
+        raise InputError(f"{path}: {sorted(fixed)[0]!r} of a model is not for its card to change")
+    tensors, card = load_checkpoint(path)
+    save_checkpoint(out, tensors, {**card, **entries})
+
+
 def _network(path: Path, architecture: Any, tensors: Mapping[str, Tensor]) -> TUFA:
     """The network that a card describes, with these weights; raises `CheckpointError`."""
     if not isinstance(architecture, dict):

@@ -9,10 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from labelkit.checkpoint import save_checkpoint
+from labelkit.checkpoint import read_card, save_checkpoint
 from labelkit.errors import CheckpointError, InputError
 from labelkit.models import folders, registry
-from labelkit.models.registry import add_model, find_model, list_models, load_model, save_model, user_models
+from labelkit.models.registry import (
+    add_model,
+    add_to_card,
+    find_model,
+    list_models,
+    load_model,
+    save_model,
+    user_models,
+)
 from labelkit.models.tufa import TUFA
 from labelkit.train.recipes import load_recipe
 
@@ -133,3 +141,17 @@ def test_bundled_models_lie_in_the_package(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.undo()
     places = folders.model_folders()
     assert places[1].parts[-3:] == ("labelkit", "models", "weights")
+
+
+def test_a_card_can_be_added_to_and_the_model_stays(write: Write, tmp_path: Path) -> None:
+    path = write(metrics={"dev_nme_io": 9}, terms="none")
+    before, out = load_model(path, device="cpu"), tmp_path / "measured.safetensors"
+    add_to_card(path, out, {"measured": {"date": "today"}, "metrics": {"dev_nme_io": 8}})
+    after = load_model(out, device="cpu")
+    assert after.id == before.id
+    assert after.card == {**before.card, "measured": {"date": "today"}, "metrics": {"dev_nme_io": 8}}
+    add_to_card(out, out, {"measured": {}})
+    assert read_card(out)["measured"] == {}
+    with pytest.raises(InputError, match="'architecture' of a model is not for its card to change"):
+        add_to_card(path, out, {"architecture": {}})
+    assert load_model(out, device="cpu").id == before.id
