@@ -1,4 +1,7 @@
-"""Model files: safetensors with a JSON card in the header. Nothing is ever unpickled."""
+"""Model files: safetensors with a JSON card in the header. Nothing is ever unpickled.
+
+torch is loaded only where there are tensors, so that cards can be looked through without it.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,23 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
-from torch import Tensor
 
 from labelkit.atomic import replacing
 from labelkit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _CARD = "labelkit"
 
 
 def content_hash(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 over names, types, shapes and values, in the order of the names."""
+    import torch
+
     digest = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
@@ -32,6 +37,8 @@ def content_hash(tensors: Mapping[str, Tensor]) -> str:
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> str:
     """Write tensors and card at once or not at all; returns the content hash, which the
     card then holds as ``hash``."""
+    from safetensors.torch import save as serialise
+
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     digest = content_hash(kept)
     data = serialise(kept, metadata={_CARD: json.dumps({**card, "hash": digest})})
@@ -66,23 +73,23 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of any safetensors file, one of another program's included."""
-    with _open(path) as file:
+    with _open(path, "pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """What the header of any safetensors file says besides its tensors."""
-    with _open(path) as file:
+    with _open(path, "np") as file:
         return dict(file.metadata() or {})
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, framework: str) -> Any:
     if path.suffix in (".pt", ".pth", ".ckpt", ".bin"):
         raise CheckpointError(
             f"{path}: only .safetensors is loaded; unpickling a {path.suffix} could run code"
         )
     try:
-        return safe_open(str(path), framework="pt")
+        return safe_open(str(path), framework=framework)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: there is no such file") from error
     except (SafetensorError, OSError) as error:

@@ -23,6 +23,7 @@ from labelkit.cli import (
     project,
     scheme_change,
     schemes,
+    serve,
     system,
 )
 from labelkit.cli.output import complain, listen, say
@@ -88,6 +89,8 @@ app.command(epilog='Example: labelkit mark work a.jpg --as returned --comment "c
 )
 app.command(epilog="Example: labelkit status work")(project.status)
 app.command(epilog="Example: labelkit export work --format wflw -o labels.txt")(labels.export)
+app.command(epilog="Example: labelkit serve work")(serve.serve)
+app.add_typer(serve.users, name="users")
 app.command(epilog="Example: labelkit scan work")(project.scan)
 app.command(epilog="Example: labelkit relocate work --images /data/photos")(project.relocate)
 app.command(epilog="Example: labelkit scheme-change work my-scheme.json --rename old=new")(

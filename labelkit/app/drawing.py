@@ -1,0 +1,150 @@
+"""Drawings in SVG that take their colours from the page, so that they suit light and dark alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from labelkit.app.parts import esc
+from labelkit.geometry import Array
+from labelkit.overlay import group_colours
+from labelkit.scheme import Scheme
+
+#: What a place on the plane is multiplied by.
+_UNIT = 300
+
+
+def scheme_svg(scheme: Scheme, weights: Sequence[float] | None = None, titles: Sequence[str] = ()) -> str:
+    """The points and curves of a scheme on the plane.
+
+    ``weights`` (N,) 0 to 1 colour the points from calm to alarming instead of by their groups;
+    ``titles`` are shown for the point under the pointer, by default its name and definition.
+    """
+    colours = group_colours(scheme)
+    x0, y0, x1, y1 = scheme.plane_box
+    margin = 0.06 * max(x1 - x0, y1 - y0)
+    view = " ".join(
+        f"{_UNIT * value:.1f}"
+        for value in (x0 - margin, y0 - margin, x1 - x0 + 2 * margin, y1 - y0 + 2 * margin)
+    )
+    lines = "".join(_curve(scheme.plane[list(curve.points)], curve.closed) for curve in scheme.curves)
+    dots = []
+    for number, point in enumerate(scheme.points):
+        told = titles[number] if titles else f"{number} {point.name}: {point.definition}"
+        colour = colours[point.group] if weights is None else heat(weights[number])
+        dots.append(
+            f'<circle cx="{_UNIT * point.x:.1f}" cy="{_UNIT * point.y:.1f}" r="4.2" fill="{colour}" '
+            f'stroke="var(--lk-surface)" stroke-width="1"><title>{esc(told)}</title></circle>'
+        )
+    return (
+        f'<svg class="chart scheme" viewBox="{view}" role="img" aria-label="{esc(scheme.name)}" '
+        f'style="width:100%;max-height:620px;display:block">{lines}{"".join(dots)}</svg>'
+    )
+
+
+def _curve(points: Array, closed: bool) -> str:
+    if len(points) < 2:
+        return ""
+    path = " ".join(f"{_UNIT * x:.1f},{_UNIT * y:.1f}" for x, y in points)
+    tag = "polygon" if closed else "polyline"
+    return f'<{tag} points="{path}" fill="none" stroke="var(--lk-strong)" stroke-width="1.4"/>'
+
+
+def heat(share: float) -> str:
+    """From dark blue over grey to yellow as in cividis, which reads alike for all kinds of sight."""
+    stops = ((0, 58, 130), (96, 104, 120), (168, 152, 96), (250, 208, 50))
+    place = min(max(share, 0.0), 1.0) * (len(stops) - 1)
+    low = min(int(place), len(stops) - 2)
+    mixed = (a + (b - a) * (place - low) for a, b in zip(stops[low], stops[low + 1], strict=True))
+    return "rgb({:.0f} {:.0f} {:.0f})".format(*mixed)
+
+
+def histogram(
+    counts: Sequence[int],
+    edges: Sequence[float],
+    label: str,
+    colour: str = "var(--lk-accent)",
+    marks: Sequence[tuple[float, str]] = (),
+) -> str:
+    """Bars over a scale; ``edges`` has one more than ``counts``, ``marks`` are places on the scale
+    with what is there."""
+    width, height, left, right, top, bottom = 560, 210, 34, 552, 14, 170
+    high = max(max(counts, default=0), 1)
+    step = (right - left) / max(len(counts), 1)
+
+    def across(value: float) -> float:
+        return left + (right - left) * (value - edges[0]) / ((edges[-1] - edges[0]) or 1)
+
+    drawn = [
+        _tag("line", {"class": "grid", "x1": left, "x2": right, "y1": top, "y2": top}),
+        _tag("text", {"x": left - 6, "y": top + 4, "text-anchor": "end"}, str(high)),
+        _tag("line", {"class": "axis", "x1": left, "x2": right, "y1": bottom, "y2": bottom}),
+        _tag("text", {"x": (left + right) / 2, "y": height - 6, "text-anchor": "middle"}, label),
+    ]
+    for n, count in enumerate(counts):
+        tall = (bottom - top) * count / high
+        box = {"x": left + step * n + 1, "y": bottom - tall, "width": max(step - 2, 1), "height": tall}
+        told = f"{edges[n]:g} to {edges[n + 1]:g}: {count}"
+        drawn.append(_tag("rect", {**box, "rx": 2, "fill": colour}, title=told))
+    drawn += [
+        _tag("text", {"x": across(value), "y": bottom + 16, "text-anchor": "middle"}, f"{value:g}")
+        for value in _ticks(edges[0], edges[-1])
+    ]
+    for at, what in marks:
+        x = across(at)
+        drawn.append(_tag("line", {"class": "mark", "x1": x, "x2": x, "y1": top - 6, "y2": bottom}))
+        drawn.append(_tag("text", {"class": "value", "x": x + 5, "y": top + 2}, what))
+    return _chart(drawn, width, height, label)
+
+
+def bars(rows: Sequence[tuple[str, Sequence[tuple[float, str]]]], label: str, unit: str = "") -> str:
+    """A horizontal bar a row: its name and pieces (length, colour)."""
+    width, line, left, right = 560, 26, 150, 64
+    high = max((sum(length for length, _ in pieces) for _, pieces in rows), default=0) or 1
+    drawn = []
+    for number, (name, pieces) in enumerate(rows):
+        y, x = number * line, float(left)
+        place: dict[str, str | float] = {"class": "value", "x": left - 10, "y": y + 17, "text-anchor": "end"}
+        drawn.append(_tag("text", place, _short(name), title=name))
+        for length, colour in pieces:
+            long = (width - left - right) * length / high
+            drawn.append(
+                _tag(
+                    "rect", {"x": x, "y": y + 5, "width": long, "height": line - 10, "rx": 2, "fill": colour}
+                )
+            )
+            x += long
+        total = sum(length for length, _ in pieces)
+        drawn.append(_tag("text", {"x": x + 7, "y": y + 17}, f"{total:g}{unit}"))
+    return _chart(drawn, width, line * len(rows) + 4, label)
+
+
+def _chart(drawn: Sequence[str], width: int, height: int, label: str) -> str:
+    return (
+        f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{esc(label)}" '
+        f'style="width:100%">{"".join(drawn)}</svg>'
+    )
+
+
+def _tag(tag: str, attributes: Mapping[str, str | float], text: str = "", title: str = "") -> str:
+    """An element of a drawing; ``title`` is shown under the pointer."""
+    told = " ".join(
+        f'{name}="{esc(value) if isinstance(value, str) else f"{value:.6g}"}"'
+        for name, value in attributes.items()
+    )
+    inside = f"<title>{esc(title)}</title>" if title else ""
+    return f"<{tag} {told}>{esc(text)}{inside}</{tag}>"
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """About five round numbers."""
+    span = (high - low) or 1.0
+    size = 10.0 ** len(str(int(span))) / 10 if span >= 1 else 0.1
+    step = next(
+        (size * factor for factor in (0.1, 0.2, 0.25, 0.5, 1, 2) if span / (size * factor) <= 6), span
+    )
+    first = int(low / step) * step
+    return [round(first + step * n, 6) for n in range(12) if low <= first + step * n <= high + 1e-9]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 20 else f"{name[:9]}…{name[-9:]}"

@@ -1,0 +1,102 @@
+"""Which requests are answered: from hosts by which the server goes, and from people who may.
+
+The names a server answers to are checked for every request, so that a page elsewhere cannot reach a
+local server by a name of its own (DNS rebinding), and the origin of whatever changes something.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from tornado.web import HTTPError, RequestHandler
+
+from labelkit.app.shared import Shared
+
+#: The cookie that says who is logged in, signed by the server.
+COOKIE = "user"
+
+#: For how many days a login is good.
+DAYS = 7
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def own_hosts(address: str, more: Iterable[str] = ()) -> frozenset[str]:
+    """The names, without port, by which a server that is bound to ``address`` can be asked."""
+    hosts = {"localhost", "127.0.0.1", "[::1]", *more}
+    if not is_loopback(address):
+        name = socket.gethostname()
+        hosts |= {address, name, socket.getfqdn(), *_addresses(name)}
+    return frozenset(_bracketed(host.lower()) for host in hosts)
+
+
+def _addresses(name: str) -> set[str]:
+    try:
+        return {str(entry[4][0]) for entry in socket.getaddrinfo(name, None)}
+    except OSError:
+        return set()
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+class Guarded(RequestHandler):
+    """A handler for those who may see the project. Its routes hand it ``shared`` and ``hosts``."""
+
+    #: Whether one has to be logged in, where anybody can be.
+    asks_user = True
+
+    def initialize(self, shared: Shared, hosts: frozenset[str]) -> None:
+        self.shared, self.hosts = shared, hosts
+
+    def prepare(self) -> None:
+        if _host(f"//{self.request.host}") not in self.hosts:
+            raise HTTPError(403, reason="This server does not go by that name")
+        if self.request.method not in ("GET", "HEAD"):
+            origin = self.request.headers.get("Origin", "")
+            if urlsplit(origin).netloc != self.request.host:
+                raise HTTPError(403, reason="Asked by a page of another server")
+        if self.asks_user and self.shared.users is not None and self.user is None:
+            raise HTTPError(401, reason="Log in first")
+
+    @property
+    def user(self) -> str | None:
+        """Who is logged in, None for nobody."""
+        return cookie_user(self, self.shared)
+
+    def set_default_headers(self) -> None:
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """One line of text."""
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(f"{self._reason}\n")
+
+
+def cookie_user(handler: RequestHandler, shared: Shared) -> str | None:
+    """Who the cookie of a request says is there, if that is still a user."""
+    if shared.users is None:
+        return None
+    value = handler.get_signed_cookie(COOKIE, max_age_days=DAYS)
+    name = value.decode("utf-8", "replace") if value else None
+    return name if name is not None and name in shared.users else None
+
+
+def _host(url: str) -> str:
+    netloc = urlsplit(url).netloc.lower()
+    host, colon, port = netloc.rpartition(":")
+    return host if colon and port.isdigit() else netloc

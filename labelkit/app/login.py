@@ -1,0 +1,94 @@
+"""Our own way in: a page that asks for name and password, and a signed cookie for those who know."""
+
+from __future__ import annotations
+
+import asyncio
+from html import escape
+from importlib import resources
+from string import Template
+from typing import Any
+from urllib.parse import urlsplit
+
+from bokeh.server.auth_provider import AuthProvider
+from tornado.ioloop import IOLoop
+from tornado.web import RequestHandler
+
+from labelkit.app.guard import COOKIE, DAYS, Guarded, cookie_user
+from labelkit.app.shared import Shared
+
+#: Whoever guesses waits so long after each wrong password, in seconds.
+_PENALTY = 1.0
+
+
+class Gate(AuthProvider):
+    """Tells Bokeh who is logged in, and where to log in."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        super().__init__()
+
+    @property
+    def get_user(self) -> Any:
+        shared = self._shared
+
+        def user(handler: RequestHandler) -> str | None:
+            return cookie_user(handler, shared)
+
+        return user
+
+    @property
+    def login_url(self) -> str:
+        return "/login"
+
+    @property
+    def logout_url(self) -> str:
+        return "/logout"
+
+
+class LoginHandler(Guarded):
+    """``/login``."""
+
+    asks_user = False
+
+    def get(self) -> None:
+        self._page("")
+
+    async def post(self) -> None:
+        users = self.shared.users
+        name, password = self.get_body_argument("name", ""), self.get_body_argument("password", "")
+        accepted = users is not None and await IOLoop.current().run_in_executor(
+            None, users.accepts, name, password
+        )
+        if not accepted:
+            await asyncio.sleep(_PENALTY)
+            self.set_status(403)
+            self._page("Name or password is wrong.")
+            return
+        secure = self.request.protocol == "https"
+        self.set_signed_cookie(COOKIE, name, DAYS, httponly=True, samesite="Lax", secure=secure)
+        self.redirect(_inside(self.get_query_argument("next", "/")))
+
+    def _page(self, problem: str) -> None:
+        page = Template(resources.files("labelkit.app").joinpath("static/login.html").read_text("utf-8"))
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Frame-Options", "DENY")
+        self.finish(
+            page.substitute(project=escape(self.shared.project.settings.name), problem=escape(problem))
+        )
+
+
+class LogoutHandler(Guarded):
+    """``/logout``."""
+
+    asks_user = False
+
+    def get(self) -> None:
+        self.clear_cookie(COOKIE)
+        self.redirect("/login")
+
+
+def _inside(url: str) -> str:
+    """Where to go after the login: a path of this server, whatever the address said."""
+    parts = urlsplit(url)
+    inside = not parts.scheme and not parts.netloc and parts.path.startswith("/")
+    return parts.path if inside and not parts.path.startswith(("//", "/\\")) else "/"

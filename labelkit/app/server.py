@@ -1,0 +1,152 @@
+"""Serving a project: routes, who may come in, and a clean end."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+from collections.abc import Callable, Iterable
+from importlib import import_module, resources
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+from bokeh.server.server import Server
+from tornado.ioloop import IOLoop
+
+from labelkit.app.guard import is_loopback, own_hosts
+from labelkit.app.login import Gate, LoginHandler, LogoutHandler
+from labelkit.app.media import ExportHandler, FaceHandler, PhotoHandler
+from labelkit.app.session import PAGES, open_session
+from labelkit.app.shared import Shared
+from labelkit.app.upload import UploadHandler
+from labelkit.app.users import FILE, Users, read_users
+from labelkit.errors import InputError
+from labelkit.project import Project
+
+PORT = 5006
+
+#: A browser that was closed is forgotten after so many milliseconds.
+_FORGET = 15_000
+
+
+def serve(
+    folder: str | Path,
+    *,
+    port: int = PORT,
+    host: str = "127.0.0.1",
+    names: Iterable[str] = (),
+    heard: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Serve the project in ``folder`` until Ctrl-C; ``heard`` is told the address when it is ready.
+
+    ``port`` 0 takes a free one. ``names`` are further host names by which browsers reach the
+    server. Raises `InputError` when there is no project, the port is in use, or ``host`` can be
+    reached from elsewhere and nobody has been given a password.
+    """
+    folder = Path(folder)
+    with Project.open(folder) as project:
+        users = _users(folder, host)
+        shared = Shared(project, users)
+        server = _server(shared, port, host, own_hosts(host, names))
+        _run(server, lambda: heard(f"http://{_shown(host)}:{server.port}/"))
+
+
+def _users(folder: Path, host: str) -> Users | None:
+    """Who has to log in; nobody does on the machine itself."""
+    if is_loopback(host):
+        return None
+    users = read_users(folder)
+    if users is None:
+        raise InputError(
+            f"{folder}: others can reach {host}, so the app asks for a password there, and nobody has one "
+            f"(no {FILE}); begin with: labelkit users add {folder} NAME"
+        )
+    return users
+
+
+def _server(shared: Shared, port: int, host: str, hosts: frozenset[str]) -> Server:
+    _prepare_panel()
+    settings = {"shared": shared, "hosts": hosts}
+    handlers: list[tuple[str, Any, dict[str, Any]]] = [
+        (r"/media/photo/(\d{1,12})", PhotoHandler, settings),
+        (r"/media/face/(\d{1,12})", FaceHandler, settings),
+        (r"/media/export/([^/]+)", ExportHandler, settings),
+        (r"/media/upload/(photo|labels)", UploadHandler, settings),
+    ]
+    options: dict[str, Any] = {}
+    if shared.users is not None:
+        handlers += [("/login", LoginHandler, settings), ("/logout", LogoutHandler, settings)]
+        options = {"auth_provider": Gate(shared), "cookie_secret": shared.users.secret}
+    pages = {f"/{name}": _opening(shared, name) for name in PAGES}
+    try:
+        return pn.io.server.get_server(
+            {"/": _opening(shared, ""), **pages},
+            port=port,
+            address=host,
+            title=f"{shared.project.settings.name} · labelkit",
+            # Bokeh cannot split IPv6 addresses from their ports.
+            websocket_origin=[f"{name}:{port or '*'}" for name in sorted(hosts) if ":" not in name],
+            extra_patterns=handlers,
+            ico_path=str(resources.files("labelkit.app").joinpath("static/favicon.ico")),
+            unused_session_lifetime_milliseconds=_FORGET,
+            check_unused_sessions_milliseconds=_FORGET,
+            **options,
+        )
+    except OSError as error:
+        raise InputError(_refused(error, port, host)) from error
+
+
+def _opening(shared: Shared, page: str) -> Callable[[], Any]:
+    """What Panel calls for a browser that comes; it has to be a function, not merely callable."""
+
+    def come() -> Any:
+        return open_session(shared, page)
+
+    return come
+
+
+def _refused(error: OSError, port: int, host: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} of {host} is in use; choose another one with --port, or let it be found: --port 0"
+        )
+    if error.errno in (errno.EADDRNOTAVAIL, -2, -5):
+        return f"{host!r} is no address of this machine"
+    return f"port {port} of {host} cannot be used ({error.strerror or error})"
+
+
+def _prepare_panel() -> None:
+    """What holds for every page; nothing is fetched from elsewhere."""
+    static = resources.files("labelkit.app").joinpath("static")
+    pn.config.raw_css = [static.joinpath("parts.css").read_text("utf-8")]
+    pn.config.global_css = [static.joinpath("page.css").read_text("utf-8")]
+    for name in PAGES:  # so that the first browser does not wait for it
+        import_module(f"labelkit.app.{name}")
+    # One line for what was closed or lost belongs to us, not on the terminal.
+    logging.getLogger("tornado.access").setLevel(logging.ERROR)
+    logging.getLogger("bokeh").setLevel(logging.ERROR)
+
+
+def _run(server: Server, ready: Callable[[], None]) -> None:
+    loop = IOLoop.current()
+
+    def end(*_: object) -> None:
+        loop.add_callback_from_signal(loop.stop)
+
+    before = {name: signal.signal(name, end) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server.start()
+        ready()
+        loop.start()
+    finally:
+        server.stop()
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def _shown(host: str) -> str:
+    """A name to go to: an address that means every address is no place."""
+    if host in ("0.0.0.0", "::"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host

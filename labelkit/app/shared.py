@@ -1,0 +1,113 @@
+"""What all browsers of one server share: the project, its pulse, and the work that was started here."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from labelkit.app.thumbs import Thumbnails
+from labelkit.app.users import Users
+from labelkit.errors import LabelkitError
+from labelkit.prelabel.runner import KIND, Prelabelling, PrelabelReport
+from labelkit.project import Project
+from labelkit.store import FaceState, ImageCounts, Job
+
+_log = logging.getLogger("labelkit.app")
+
+#: For how long a look at the project is good enough, in seconds.
+_FRESH = 1.0
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """How the project stands: two of these are equal when nothing has happened in between.
+
+    ``states`` counts faces, ``jobs`` are the newest ones, ``position`` the newest event and
+    annotation, ``scheme`` the scheme's revision.
+    """
+
+    states: tuple[tuple[FaceState, int], ...]
+    photos: ImageCounts
+    jobs: tuple[Job, ...]
+    position: tuple[int, int]
+    scheme: int
+
+    def count(self, *states: FaceState) -> int:
+        """How many faces are in one of these states."""
+        return sum(count for state, count in self.states if state in states)
+
+    @property
+    def prelabelling(self) -> Job | None:
+        """The newest prelabelling."""
+        return next((job for job in self.jobs if job.kind == KIND), None)
+
+
+class Shared:
+    """The project of a server, for any number of browsers. Threads may use it."""
+
+    def __init__(self, project: Project, users: Users | None = None) -> None:
+        self.project, self.users = project, users
+        self.thumbnails = Thumbnails(project)
+        self.prelabelling = Work()
+        # Pictures are decoded by so many threads at once, and wait their turn beyond that.
+        self.decoders = ThreadPoolExecutor(3, thread_name_prefix="labelkit-picture")
+        self._lock = threading.Lock()
+        self._pulse: tuple[float, Pulse] | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether whoever sits at the browser is the user who started the server."""
+        return self.users is None
+
+    def pulse(self, fresh: bool = False) -> Pulse:
+        """How the project stands, looked up at most once a second however many ask, or anew."""
+        with self._lock:
+            if fresh or self._pulse is None or time.monotonic() - self._pulse[0] > _FRESH:
+                self._pulse = (time.monotonic(), self._look())
+            return self._pulse[1]
+
+    def _look(self) -> Pulse:
+        store = self.project.store
+        return Pulse(
+            tuple(store.count_by_state().items()),
+            store.count_images(),
+            tuple(store.jobs.list(limit=5)),
+            store.position(),
+            store.scheme_revision().revision,
+        )
+
+
+class Work:
+    """A prelabelling that was started from the app, followed to its end in a thread."""
+
+    def __init__(self) -> None:
+        self.report: PrelabelReport | None = None
+        self.problem: str = ""
+        self._running: Prelabelling | None = None
+
+    def start(self, project: Project, **options: Any) -> Job:
+        """Begin; raises `InputError` when prelabelling runs already or an option is wrong."""
+        running = project.start_prelabel(**options)
+        self.report, self.problem, self._running = None, "", running
+        threading.Thread(target=self._follow, args=(running,), daemon=True, name="labelkit-follow").start()
+        return running.job
+
+    def _follow(self, running: Prelabelling) -> None:
+        self._note(running, running.wait)
+
+    def _note(self, running: Prelabelling, wait: Callable[[], PrelabelReport]) -> None:
+        report, problem = None, ""
+        try:
+            report = wait()
+        except LabelkitError as error:
+            problem = str(error)
+        except Exception as error:  # noqa: BLE001 - it is logged, and shown on the page
+            _log.exception("the prelabelling could not be followed")
+            problem = f"{type(error).__name__}: {error}"
+        if self._running is running:
+            self.report, self.problem = report, problem

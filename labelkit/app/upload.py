@@ -1,0 +1,103 @@
+"""Photos and label files from the browser onto the disk, a file per request.
+
+Photos go into the folder ``added`` of the image root, labels into a new folder of the project's
+``cache``. Names are cut down to what is harmless everywhere, and no file takes another's place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tornado.web import HTTPError, stream_request_body
+
+from labelkit.app.guard import Guarded
+from labelkit.errors import ImageError
+from labelkit.images import SUFFIXES, ImageFile
+
+#: Where photos from the browser go, below the image root.
+ADDED = "added"
+
+#: The largest file that is taken, in bytes.
+LARGEST = 512 * 1024 * 1024
+
+_ODD = re.compile(r"[^\w .+()-]", re.ASCII)
+_BATCH = re.compile(r"[0-9a-f]{16}")
+
+
+def batch_folder(project: Path, batch: str) -> Path:
+    """Where the label files of an upload lie; raises ValueError for what is no upload's name."""
+    if not _BATCH.fullmatch(batch):
+        raise ValueError("no upload has this name")
+    return project / "cache" / "uploads" / batch
+
+
+def harmless(name: str) -> str:
+    """The last part of a name, without characters that mean something to some system."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return _ODD.sub("_", last).lstrip(". ")[-120:] or "file"
+
+
+@stream_request_body
+class UploadHandler(Guarded):
+    """``POST /media/upload/photo?name=NAME`` and ``.../labels?name=NAME&batch=BATCH``: the body is
+    the file. Answers with its name, or with one line that says why it was not taken."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        connection: Any = self.request.connection  # Tornado declares less than there is
+        connection.set_max_body_size(LARGEST)
+        name = harmless(self.get_query_argument("name", ""))
+        self._kind, self._size = self.path_args[0], 0
+        if self._kind == "photo":
+            if Path(name).suffix.lower() not in SUFFIXES:
+                raise HTTPError(415, reason=f"No picture by its name ({', '.join(sorted(SUFFIXES))})")
+            folder = self.shared.project.images / ADDED
+        else:
+            try:
+                folder = batch_folder(self.shared.project.folder, self.get_query_argument("batch", ""))
+            except ValueError as error:
+                raise HTTPError(400, reason="No upload has this name") from error
+        folder.mkdir(parents=True, exist_ok=True)
+        self._target = folder / name
+        self._draft = folder / f".{secrets.token_hex(8)}{Path(name).suffix}"
+        self._file = self._draft.open("wb")
+
+    def data_received(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        self._file.write(chunk)
+
+    def post(self, kind: str) -> None:
+        self._file.close()
+        if kind == "photo":
+            try:
+                _ = ImageFile(self._draft).size
+            except ImageError as error:
+                raise HTTPError(415, reason=error.problem.encode("ascii", "replace").decode()) from error
+        target = _free(self._target)
+        self._draft.replace(target)
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps({"name": target.name, "bytes": self._size}))
+
+    def on_finish(self) -> None:
+        self._tidy()
+
+    def on_connection_close(self) -> None:
+        self._tidy()
+
+    def _tidy(self) -> None:
+        if file := getattr(self, "_file", None):
+            file.close()
+            self._draft.unlink(missing_ok=True)
+
+
+def _free(path: Path) -> Path:
+    """The path, or the first of its kind that is not taken."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
