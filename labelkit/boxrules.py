@@ -43,13 +43,16 @@ class BoxRule:
 #: boxes from the brows to the chin.
 IDENTITY = BoxRule(0.0, 0.0, 1.0, 1.0)
 
-# Fitted by `python benchmarks/fit_box_rules.py ../shared/data/scenes` on photos of scenes/train.
-# The frontal cascade's dx, 0.008, is left out: a mirrored photo has to give the mirrored box.
+# OpenCV's Haar cascades, which found the faces before labelkit had a detector of its own: projects
+# hold their boxes. Fitted on photos of scenes/train (benchmarks/fit_box_rules.py). The frontal
+# cascade's dx, 0.008, is left out: a mirrored photo has to give the mirrored box.
 _FRONTAL = BoxRule(0.0, 0.158, 0.87, 0.856)
 _PROFILE = BoxRule(-0.084, 0.152, 0.746, 0.718)
 
 #: The rule for each detector, by the ``source`` of its boxes.
 BOX_RULES: dict[str, BoxRule] = {
+    # Trained to give the tight box of the 68 points.
+    "facefinder": IDENTITY,
     "haar-frontal": _FRONTAL,
     "haar-profile": _PROFILE,
     "haar-profile-mirrored": _PROFILE.mirrored,
