@@ -10,11 +10,12 @@ from pathlib import Path
 
 from labelkit.atomic import replacing
 from labelkit.errors import InputError
-from labelkit.figures import Shape, Tile, contact_sheet
+from labelkit.figures import Tile, contact_sheet
 from labelkit.formats import WriteReport
 from labelkit.images import ImageFile, example_faces, find_images
 from labelkit.models.predictor import LandmarkModel
 from labelkit.models.stream import Photo
+from labelkit.overlay import Shape
 from labelkit.prelabel.predict import Labelled, label_photos, write_labels
 from labelkit.scheme import Scheme, load_scheme
 

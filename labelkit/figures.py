@@ -12,32 +12,23 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from labelkit.atomic import replacing
 from labelkit.errors import FormatError, InputError
-from labelkit.geometry import Array, Crop, Similarity
-from labelkit.landmarks import Landmarks
-from labelkit.sampling import sample_crop
+from labelkit.geometry import Array
+from labelkit.overlay import PALETTE, Picture, Shape, draw_over, drawn, group_colours, rgb
 from labelkit.scheme import Scheme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Picture = NDArray[np.uint8]
-#: Points in image px (N, 2), their scheme and, if one colour is meant for all of them, that
-#: colour (a name or #RRGGBB); else each group of the scheme has its own.
-Shape = tuple[Landmarks | ArrayLike, Scheme] | tuple[Landmarks | ArrayLike, Scheme, str]
 #: A photo (H, W, 3) RGB uint8, the shapes to draw over it, and a title.
 Tile = tuple[Picture, Sequence[Shape], str]
 
-#: Okabe and Ito's colours, which people with any kind of colour vision tell apart. Their black
-#: is left out because it outlines the dots.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
 #: Beyond seven groups the colours come again with another mark.
 MARKS = "osD^v"
 
@@ -46,12 +37,6 @@ _DPI = 150
 _UNIT, _LONGEST = 5.0, 15.0
 #: Radius of a dot and height of its number on the scheme's drawing, in 1/72 inch.
 _DOT, _FONT = 2.4, 7.0
-
-
-def group_colours(scheme: Scheme) -> dict[str, str]:
-    """A colour (#RRGGBB) for every group of the scheme, in the order of their first points."""
-    groups = dict.fromkeys(point.group for point in scheme.points)
-    return {group: PALETTE[i % len(PALETTE)] for i, group in enumerate(groups)}
 
 
 def draw_scheme(scheme: Scheme, path: str | Path, numbers: bool = True, names: bool = False) -> None:
@@ -98,8 +83,8 @@ def _draw_plane(axes: Axes) -> None:
 def _draw_points(axes: Axes, scheme: Scheme) -> None:
     colours = group_colours(scheme)
     for curve in scheme.curves:
-        line = scheme.plane[_drawn(curve.points, curve.closed)]
-        shades = [_rgb(colours[scheme.points[i].group]) for i in curve.points[:1]]
+        line = scheme.plane[drawn(curve.points, curve.closed)]
+        shades = [rgb(colours[scheme.points[i].group]) for i in curve.points[:1]]
         for shade in shades:  # none for a curve without points; darker, for yellow on white
             axes.plot(*line.T, color=np.array(shade) / 340, linewidth=1.0, alpha=0.7, zorder=2)
     for i, (group, colour) in enumerate(colours.items()):
@@ -121,11 +106,6 @@ def _draw_points(axes: Axes, scheme: Scheme) -> None:
         text.set_parse_math(False)
 
 
-def _drawn(points: Sequence[int], closed: bool) -> list[int]:
-    """Point indices of a curve in drawing order, the first again at the end of a closed one."""
-    return [*points, *(points[:1] if closed else ())]
-
-
 def _labels(scheme: Scheme, numbers: bool, names: bool) -> list[str]:
     parts = [(str(i) if numbers else "", name if names else "") for i, name in enumerate(scheme.names)]
     return [" ".join(filter(None, part)) for part in parts]
@@ -137,7 +117,7 @@ def _draw_labels(axes: Axes, scheme: Scheme, labels: list[str], points_per_unit:
 
     halo = [withStroke(linewidth=1.5, foreground="white")]
     sizes = np.array([(0.6 * _FONT * len(label), 0.75 * _FONT) for label in labels])
-    lines = [_sampled(scheme.plane[_drawn(c.points, c.closed)] * points_per_unit) for c in scheme.curves]
+    lines = [_sampled(scheme.plane[drawn(c.points, c.closed)] * points_per_unit) for c in scheme.curves]
     dots = scheme.plane * points_per_unit
     centres = place_labels(dots, sizes, np.concatenate([np.empty((0, 2)), *lines]))
     for label, dot, centre, size in zip(labels, dots, centres, sizes, strict=True):
@@ -226,76 +206,8 @@ def draw_tile(tile: Tile, size: int = 320) -> Picture:
     """One face of a contact sheet, (size + title bar, size, 3): the part of the photo around
     its points, cut at the photo's own resolution; the whole photo where there are none."""
     image, shapes, title = tile
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise InputError(f"a photo is uint8 (H, W, 3), not {image.dtype} {image.shape}")
-    points = [_points(shape) for shape in shapes]
-    crop = _around(np.concatenate([np.empty((0, 2)), *points]), image)
-    picture, _ = sample_crop(image, crop, size)
-    to_tile = crop.pixel_map(size).inverse()
-    for shape, xy in zip(shapes, points, strict=True):
-        _draw_face(picture, to_tile(xy), shape[1], shape[2] if len(shape) == 3 else None)
+    picture, _ = draw_over(image, shapes, size)
     return np.concatenate([_title_bar(title, size), picture])
-
-
-def _points(shape: Shape) -> Array:
-    """The points (N, 2) of a shape, NaN where a point is not there."""
-    xy = np.array(shape[0].xy if isinstance(shape[0], Landmarks) else shape[0], np.float64)
-    if xy.shape != (len(shape[1]), 2):
-        raise InputError(f"scheme {shape[1].name!r} has {len(shape[1])} points, not an array of {xy.shape}")
-    xy[~np.isfinite(xy).all(axis=1)] = np.nan
-    return xy
-
-
-def _around(points: Array, image: Picture) -> Crop:
-    """The square around the points with a quarter of their extent on every side, or around
-    the whole photo."""
-    height, width = image.shape[:2]
-    there = points[np.isfinite(points).all(axis=1)]
-    if len(there):
-        low, high = there.min(axis=0), there.max(axis=0)
-        half = max(0.75 * float((high - low).max()), 8.0)
-    else:
-        low, high = np.array((-0.5, -0.5)), np.array((width - 0.5, height - 0.5))
-        half = max(height, width) / 2
-    x, y = (low + high) / 2
-    return Crop(Similarity(half, 0.0, float(x), float(y)))
-
-
-def _draw_face(picture: Picture, xy: Array, scheme: Scheme, colour: str | None) -> None:
-    """Curves as thin lines and points as dots with a dark rim, drawn into ``picture``."""
-    groups = {g: _rgb(colour or c) for g, c in group_colours(scheme).items()}
-    colours = [groups[point.group] for point in scheme.points]
-    fixed = [None if np.isnan(x) else (round(x * 16), round(y * 16)) for x, y in xy]  # cv2's 1/16 px
-    for curve in scheme.curves:
-        line = _drawn(curve.points, curve.closed)
-        for i, j in pairwise(line):
-            start, end = fixed[i], fixed[j]
-            if start is not None and end is not None:
-                cv2.line(picture, start, end, colours[i], 1, cv2.LINE_AA, 4)
-    radius = _dot_radius(xy, picture.shape[0])
-    for rim in (1.0, 0.0):  # all rims first, so that none covers a neighbour's dot
-        for place, fill in zip(fixed, colours, strict=True):
-            if place is not None:
-                shade = (20, 20, 20) if rim else fill
-                cv2.circle(picture, place, round((radius + rim) * 16), shade, -1, cv2.LINE_AA, 4)
-
-
-def _dot_radius(xy: Array, size: int) -> float:
-    """In px: what suits the tile, less where the points stand close."""
-    there = xy[np.isfinite(xy).all(axis=1)]
-    if len(there) < 2:
-        return size / 170
-    distances = np.linalg.norm(there[:, None] - there[None], axis=2)
-    np.fill_diagonal(distances, np.inf)
-    return float(np.clip(0.28 * np.median(distances.min(axis=1)), 0.8, size / 170))
-
-
-def _rgb(colour: str) -> tuple[int, int, int]:
-    try:
-        r, g, b = ImageColor.getrgb(colour)[:3]
-    except ValueError as error:
-        raise InputError(f"{colour!r} is no colour: give a name or #RRGGBB") from error
-    return r, g, b
 
 
 def _title_bar(title: str, width: int, height: int = 20) -> Picture:

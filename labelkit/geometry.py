@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelkit.errors import BoxError
+from labelkit.errors import BoxError, InputError
 
 Array = NDArray[np.float64]
 BoxKind = Literal["landmarks", "detector", "user"]
@@ -66,6 +66,31 @@ def tight_box(points: ArrayLike) -> tuple[float, float, float, float]:
         raise BoxError("no point is there, so no box can be drawn around them")
     (x0, y0), (x1, y1) = array.min(axis=0), array.max(axis=0)
     return float(x0), float(y0), float(x1), float(y1)
+
+
+def ellipse_radius(share: float) -> float:
+    """How many standard deviations from its centre the ellipse lies that holds ``share`` (0 to 1,
+    both excluded) of a normal distribution in the plane: r² = -2 ln(1 - p). Raises `InputError`."""
+    if not 0 < share < 1:
+        raise InputError(f"an ellipse holds a share between 0 and 1 of the cases, not {share}")
+    return math.sqrt(-2 * math.log(1 - share))
+
+
+def ellipses(centres: ArrayLike, covariances: ArrayLike, share: float, corners: int = 48) -> Array:
+    """The ellipses (N, corners, 2) that hold ``share`` of normal distributions in the plane.
+
+    ``centres`` (N, 2), ``covariances`` (N, 2, 2) in the square of their unit. NaN where either is
+    not known, or a covariance is none. Raises `InputError` as `ellipse_radius` does.
+    """
+    radius = ellipse_radius(share)
+    middle, spread = np.asarray(centres, np.float64), np.asarray(covariances, np.float64)
+    known = np.asarray(np.isfinite(middle).all(axis=1) & np.isfinite(spread).all(axis=(1, 2)))
+    squares, axes = np.linalg.eigh(np.where(known[:, None, None], spread, np.eye(2)))
+    known &= (squares >= 0).all(axis=1)
+    lengths = radius * np.sqrt(np.where(known[:, None], squares, np.nan))
+    angles = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    circle = np.stack([np.cos(angles), np.sin(angles)])
+    return np.asarray(middle[:, None] + np.swapaxes((axes * lengths[:, None]) @ circle, 1, 2))
 
 
 @dataclass(frozen=True)

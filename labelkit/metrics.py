@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from labelkit.geometry import Array
+from labelkit.geometry import Array, ellipse_radius
 
 #: The probabilities of the ellipses that calibration is told for (contract, section 7).
 ELLIPSES = (0.39, 0.68, 0.86, 0.95)
@@ -85,7 +85,7 @@ def calibration(
     # Infinite is outside of every ellipse: a flat covariance must not hide the point.
     distances = distances[~np.isnan(distances)]
     return {
-        f"p{round(100 * p)}": float(np.mean(distances**2 <= -2 * np.log(1 - p)))
+        f"p{round(100 * p)}": float(np.mean(distances <= ellipse_radius(p)))
         if len(distances)
         else float("nan")
         for p in levels

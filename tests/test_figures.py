@@ -14,17 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageColor
 
 from labelkit.errors import FormatError, InputError
-from labelkit.figures import (
-    PALETTE,
-    Tile,
-    contact_sheet,
-    draw_scheme,
-    draw_tile,
-    group_colours,
-    place_labels,
-    training_curves,
-)
+from labelkit.figures import Tile, contact_sheet, draw_scheme, draw_tile, place_labels, training_curves
 from labelkit.landmarks import Landmarks
+from labelkit.overlay import PALETTE, group_colours
 from labelkit.scheme import Curve, Point, Scheme, load_scheme
 
 TITLE = 20  # height of a tile's title bar

@@ -9,13 +9,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from labelkit.errors import BoxError
+from labelkit.errors import BoxError, InputError
 from labelkit.geometry import (
     PLANE_IOD,
     Array,
     Box,
     Crop,
     Similarity,
+    ellipse_radius,
+    ellipses,
     flip_points,
     freeze,
     iou_matrix,
@@ -424,3 +426,27 @@ class TestProcrustes:
 
 def test_the_unit_of_the_plane() -> None:
     assert pytest.approx(0.38 - -0.38) == PLANE_IOD
+
+
+def test_an_ellipse_lies_where_its_share_of_a_normal_distribution_ends() -> None:
+    generator = np.random.default_rng(0)
+    cov = np.array([[4.0, 1.5], [1.5, 1.0]])
+    outline = ellipses([[10.0, 20.0]], [cov], 0.8)[0]
+    offsets = outline - (10.0, 20.0)
+    squares = np.einsum("ni,ij,nj->n", offsets, np.linalg.inv(cov), offsets)
+    assert np.sqrt(squares) == pytest.approx(ellipse_radius(0.8))
+    drawn = generator.multivariate_normal([0, 0], cov, 20_000)
+    inside = np.einsum("ni,ij,nj->n", drawn, np.linalg.inv(cov), drawn) <= ellipse_radius(0.8) ** 2
+    assert inside.mean() == pytest.approx(0.8, abs=0.015)
+
+
+def test_ellipses_that_nobody_knows_are_not_there() -> None:
+    covs = [np.full((2, 2), np.nan), -np.eye(2), np.eye(2), np.eye(2)]
+    outlines = ellipses([[0, 0], [0, 0], [np.nan, 0], [0, 0]], covs, 0.5)
+    assert [bool(np.isfinite(one).all()) for one in outlines] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -1.0, float("nan")])
+def test_no_ellipse_holds_all_or_nothing(share: float) -> None:
+    with pytest.raises(InputError, match="share"):
+        ellipse_radius(share)
