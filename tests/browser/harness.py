@@ -54,6 +54,9 @@ PAGE = """<!doctype html>
 """
 
 
+BLANK = '<!doctype html><title>blank</title><link rel="icon" href="data:,">'
+
+
 @dataclass
 class Harness:
     """What the page is given: faces as in the contract of the editor, and photos by their path."""
@@ -75,6 +78,8 @@ class Harness:
         """Content type and content of a path, None where there is nothing."""
         if path == "/":
             return "text/html; charset=utf-8", PAGE.encode()
+        if path == "/blank":
+            return "text/html; charset=utf-8", BLANK.encode()
         if path == "/faces.json":
             return "application/json", json.dumps(self.faces).encode()
         if path.startswith("/bundle/"):

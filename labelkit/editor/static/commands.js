@@ -3,7 +3,7 @@
 
 import { arrange } from "./arrange.js";
 import { askNote, openOther, redo, tellWithText, toggleAttribute, undo } from "./deciding.js";
-import { escape, isolate, showPart } from "./looking.js";
+import { escape, hideGroup, isolate, showPart } from "./looking.js";
 import {
   confirmAndGoOn,
   confirmPoints,
@@ -98,17 +98,21 @@ export const COMMANDS = [
     ["names", "Names", ["i"], toggle("names")],
     ["curves", "Curves", ["j"], toggle("curves")],
     ["ellipses", "Uncertainty ellipses", ["q"], toggle("ellipses")],
+    ["probability", "Ellipses hold 39, 68, 86 or 95 %", ["Shift+E"], cycle("probability", [0.39, 0.68, 0.86, 0.95])],
     ["points", "Points on or off", ["h"], toggle("points")],
+    ["hide_group", "Hide the group of the point", ["Shift+J"], hideGroup],
     ["isolate", "Only this group, or all again", ["Shift+H"], isolate],
     ["colour", "Colour by group or uncertainty", ["y"], cycle("colour", ["group", "uncertainty"])],
     ["compare", "Prediction, annotation, or both", ["w"], cycle("compare", ["after", "before", "both"])],
-    ["show_annotation", "Show the annotation", [], (w) => w.set({ compare: "after" })],
-    ["show_prediction", "Show the prediction", [], (w) => w.set({ compare: "before" })],
-    ["show_both", "Show how points have moved", [], (w) => w.set({ compare: "both" })],
+    ["show_annotation", "Show the annotation", ["Shift+1"], (w) => w.set({ compare: "after" })],
+    ["show_prediction", "Show the prediction", ["Shift+2"], (w) => w.set({ compare: "before" })],
+    ["show_both", "Show how points have moved", ["Shift+3"], (w) => w.set({ compare: "both" })],
     ["face_box", "Face box", ["Shift+X"], toggle("box")],
     ["magnifier", "Magnifier", ["Shift+M"], toggle("magnifier")],
     ["size_less", "Smaller points", ["Mod+["], by("size", 1 / 1.2, 0.4, 3)],
     ["size_more", "Larger points", ["Mod+]"], by("size", 1.2, 0.4, 3)],
+    ["wheel", "Wheel: by device, zooms, pans", ["Shift+W"], cycle("wheel", ["auto", "zoom", "pan"])],
+    ["pixelated", "Pixels sharp or smooth when near", ["Shift+O"], toggle("pixelated")],
     ["side", "Side panel", ["\\"], toggle("side")],
     ["theme", "Light, dark, or as the system", ["Shift+D"], cycle("theme", ["auto", "light", "dark"])],
   ]),

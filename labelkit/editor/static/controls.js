@@ -20,7 +20,7 @@ export function commandButton(w, id, { drawing, text, look = "lk-quiet", pressed
     key,
   );
   if (!text) element.classList.add("lk-square");
-  keepFocus(element);
+  keepFocus(element, w);
   element.addEventListener("click", () => run(w, id));
   const update = () => {
     const keys = w.keymap.label(id);
@@ -35,9 +35,9 @@ export function commandButton(w, id, { drawing, text, look = "lk-quiet", pressed
   return { element, update };
 }
 
-/** A press of the pointer leaves the focus on the photo, where the shortcuts are. */
-export function keepFocus(element) {
-  element.addEventListener("pointerdown", (event) => event.preventDefault());
+/** A press of the pointer brings the focus to the photo, where the shortcuts are. */
+export function keepFocus(element, w) {
+  element.addEventListener("pointerdown", () => w.focus());
   element.addEventListener("mousedown", (event) => event.preventDefault());
 }
 

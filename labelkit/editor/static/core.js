@@ -207,6 +207,7 @@ function watchSize(element, workspace, signal) {
   };
   const observer = new ResizeObserver(measure);
   observer.observe(element);
+  addEventListener("resize", measure, { signal }); // another screen may be denser
   signal.addEventListener("abort", () => observer.disconnect());
   measure();
 }

@@ -282,7 +282,7 @@ function drawSelection(ctx, scene) {
     ctx.strokeRect(frame[0], frame[1], frame[2] - frame[0], frame[3] - frame[1]),
   );
   ctx.setLineDash([]);
-  for (const { name, x, y } of handlesOf(frame)) {
+  for (const { name, x, y } of handlesOf(frame, scene.view)) {
     if (name === "move" || name === "rotate") badge(ctx, x, y, name);
     else knob(ctx, x, y, 4);
   }

@@ -25,6 +25,13 @@ export function isolate(w) {
   dropHidden(w);
 }
 
+export function hideGroup(w) {
+  if (w.active < 0) return w.say("Select a point first");
+  const group = w.groupOf[w.active];
+  toggleGroup(w, group);
+  return w.say(`${group} is hidden`);
+}
+
 export function toggleGroup(w, name) {
   if (!w.hidden.delete(name)) w.hidden.add(name);
   dropHidden(w);

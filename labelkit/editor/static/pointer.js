@@ -61,10 +61,11 @@ export class Pointer {
     const { editor } = this;
     if (event.button === 1 || (event.button === 0 && this.spaceHeld)) return panView(editor, screen);
     if (event.button !== 0) return null;
+    if (editor.settings.compare === "before") editor.set({ compare: "after" }); // what is moved is seen
     if (editor.tool === "add") return addFace(editor, screen);
     if (editor.tool === "box") return dragBox(editor, this.#boxPart(screen, event), screen);
     const reach = REACH[event.pointerType] ?? REACH.mouse;
-    const handle = handleAt(editor.frame, screen, reach + 3);
+    const handle = handleAt(editor.frame, editor.view, screen, reach + 3);
     if (handle && !event.shiftKey) return dragHandle(editor, handle, screen);
     const i = editor.pointAt(screen, reach);
     if (i >= 0) return this.#onPoint(i, screen, event);
@@ -200,7 +201,7 @@ export class Pointer {
       return part ? (CURSORS[part.name] ? `${CURSORS[part.name]}-resize` : "move") : "crosshair";
     }
     if (editor.tool === "add") return "crosshair";
-    const handle = handleAt(editor.frame, screen, REACH.mouse + 3);
+    const handle = handleAt(editor.frame, editor.view, screen, REACH.mouse + 3);
     if (handle) return { move: "move", rotate: "grab", scale: "nwse-resize" }[handle.name];
     return editor.hover >= 0 ? "pointer" : "";
   }
@@ -214,9 +215,10 @@ export class Pointer {
   }
 
   doubled(event) {
-    if (this.editor.document && this.editor.pointAt(this.screenOf(event), REACH.mouse) < 0) {
-      this.editor.toggleFaceView();
-    }
+    const { editor } = this;
+    const placing = editor.active >= 0 && !editor.document?.xy[editor.active];
+    if (!editor.document || placing || editor.tool !== "move") return;
+    if (editor.pointAt(this.screenOf(event), REACH.mouse) < 0) editor.toggleFaceView();
   }
 
   // A mouse's wheel zooms; a trackpad's two fingers pan, and pinch with the control key set.

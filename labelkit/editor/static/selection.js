@@ -1,9 +1,10 @@
 // Which points are selected, and the frame with handles around them.
 
-import { boundsOf, distance } from "./geometry.js";
+import { boundsOf, clamp, distance } from "./geometry.js";
 
 const PADDING = 14;
 const OUTSIDE = 26;
+const EDGE = 14;
 
 /** The frame around selected points on the screen, null for fewer than two: a single point is
  * moved by itself, several only by the frame's handles. */
@@ -13,12 +14,13 @@ export function frameAround(places) {
   return box && [box[0] - PADDING, box[1] - PADDING, box[2] + PADDING, box[3] + PADDING];
 }
 
-/** The handles of a frame: corners scale, the badge above turns, the badge below moves. */
-export function handlesOf([x0, y0, x1, y1]) {
-  const middle = (x0 + x1) / 2;
+/** The handles of a frame: corners scale, the badge above turns, the badge below moves. The badges
+ * stay on the stage even where the frame does not. */
+export function handlesOf([x0, y0, x1, y1], { width, height }) {
+  const middle = clamp((x0 + x1) / 2, EDGE, width - EDGE);
   return [
-    { name: "rotate", x: middle, y: y0 - OUTSIDE },
-    { name: "move", x: middle, y: y1 + OUTSIDE },
+    { name: "rotate", x: middle, y: clamp(y0 - OUTSIDE, EDGE, height - 3 * EDGE) },
+    { name: "move", x: middle, y: clamp(y1 + OUTSIDE, 3 * EDGE, height - EDGE) },
     { name: "scale", x: x0, y: y0 },
     { name: "scale", x: x1, y: y0 },
     { name: "scale", x: x1, y: y1 },
@@ -27,11 +29,11 @@ export function handlesOf([x0, y0, x1, y1]) {
 }
 
 /** The handle within `reach` px of a place of the screen, null for none. */
-export function handleAt(frame, screen, reach) {
+export function handleAt(frame, stage, screen, reach) {
   if (!frame) return null;
   let best = null;
   let nearest = reach;
-  for (const handle of handlesOf(frame)) {
+  for (const handle of handlesOf(frame, stage)) {
     const d = distance([handle.x, handle.y], screen);
     if (d <= nearest) [best, nearest] = [handle, d];
   }

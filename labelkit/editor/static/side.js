@@ -107,10 +107,10 @@ function groupsPart(w) {
 
 function groupRow(w, group) {
   const count = h("span.lk-mono.lk-quiet-text");
-  const name = h("button.lk-group-name", { type: "button", title: `Select ${group.name}` }, group.name);
+  const name = h("button.lk-group-name", { type: "button", "aria-label": `Select ${group.name}` }, group.name);
   const eye = h("button.lk-button.lk-quiet.lk-square", { type: "button" });
   const swatch = h("span.lk-swatch", { style: `background:${group.colour}` });
-  for (const button of [name, eye]) keepFocus(button);
+  for (const button of [name, eye]) keepFocus(button, w);
   name.addEventListener("click", () => w.select(group.points.filter((i) => w.document.xy[i] && w.shown(i))));
   eye.addEventListener("click", () => toggleGroup(w, group.name));
   let shown = null;
@@ -193,7 +193,7 @@ function picturePart(w) {
     slider(w, "contrast", "Contrast", { low: 0.25, high: 4, normal: 1, show: percent }),
     slider(w, "gamma", "Gamma", { low: 0.25, high: 4, normal: 1 }),
     slider(w, "size", "Point size", { low: 0.4, high: 3, normal: 1, show: percent }),
-    slider(w, "reach", "Elastic reach", { low: 0.02, high: 0.6, normal: 0.08 }),
+    slider(w, "reach", "Elastic reach", { low: 0.02, high: 0.6, normal: 0.12 }),
   ];
   return {
     element: part("Picture", ...sliders.map((one) => one.element)),
