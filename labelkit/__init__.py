@@ -31,10 +31,13 @@ __all__ = [
     "SchemeStudio",
     "__version__",
     "detect_faces",
+    "draw",
     "evaluate",
+    "gallery",
     "load_model",
     "load_scheme",
     "read",
+    "show_progress",
     "write",
 ]
 
@@ -52,10 +55,13 @@ _HOMES = {
     "Scheme": "scheme",
     "SchemeStudio": "studio",
     "detect_faces": "detect",
+    "draw": "notebook.canvas",
     "evaluate": "train.evaluate",
+    "gallery": "notebook.gallery",
     "load_model": "models.registry",
     "load_scheme": "scheme",
     "read": "formats",
+    "show_progress": "progress",
     "write": "formats",
 }
 
@@ -67,7 +73,10 @@ if TYPE_CHECKING:
     from labelkit.geometry import Box
     from labelkit.landmarks import Landmarks
     from labelkit.models.registry import load_model
+    from labelkit.notebook.canvas import draw
+    from labelkit.notebook.gallery import gallery
     from labelkit.prediction import Prediction
+    from labelkit.progress import show_progress
     from labelkit.project import Project
     from labelkit.queue import QueueItem
     from labelkit.scheme import Scheme, load_scheme

@@ -28,6 +28,7 @@ from labelkit.models.fitted import Places, SchemeFit, make_fit, point_names
 from labelkit.models.inverse import Face, InverseMap
 from labelkit.models.shapes import aligned, carry, distances, mean_shape, middle_mean, outside_of, seen
 from labelkit.prediction import Model
+from labelkit.progress import told
 from labelkit.scheme import Point, Scheme, builtin_schemes, load_scheme
 
 #: How far outside of the trained (or known) places, in plane units, a point still counts as inside.
@@ -52,7 +53,7 @@ def fit_by_model(
     names: Sequence[str] | None = None,
     symmetric: bool = False,
     trained: ArrayLike | None = None,
-    heard: Callable[[int, int], None] = lambda done, total: None,
+    heard: Callable[[int, int], None] | None = None,
 ) -> SchemeFit:
     """The scheme ``name`` of annotated faces about whose points nothing is known.
 
@@ -64,13 +65,14 @@ def fit_by_model(
     ``names`` are the points' names, p0, p1, ... by default. ``symmetric`` makes the scheme exactly
     so. ``trained`` (M, 2) are plane points that the model was trained on, by default those of
     ``ibug68`` (see `trained_on`). ``heard`` is told how many readings of faces are done, of how
-    many. Raises `InputError` when no face can be used or a point is on none of them, `SchemeError`
-    for a bad name, or when the scheme should be symmetric and has no mirror table.
+    many; without it a notebook shows a bar. Raises `InputError` when no face can be used or a point
+    is on none of them, `SchemeError` for a bad name, or when the scheme should be symmetric and has
+    no mirror table.
     """
     faces, problems = _annotated(data)
     labels = _checked_names(faces, name, names)
-    inverse = InverseMap(model, len(faces), heard, problems)
-    read = _read(inverse, faces, find)
+    with told(heard, "readings") as tell:
+        read = _read(InverseMap(model, len(faces), tell, problems), faces, find)
     reference = load_scheme(REFERENCE_SCHEME).plane if trained is None else np.asarray(trained, np.float64)
     places = _places_by_model(read, reference)
     how = f"Fitted to {len(read)} annotated faces through the inverse map of the model {model.id}."

@@ -6,13 +6,15 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labelkit.errors import InputError, LabelkitError
 from labelkit.prelabel.files import log_path, report_path
+from labelkit.progress import told
 from labelkit.store import Job, JobState, Store
 
 KIND = "prelabel"
@@ -88,21 +90,23 @@ class Prelabelling:
             )
         return cls(folder, store, job, process)
 
-    def wait(self, heard: Callable[[Job], None] = lambda job: None) -> PrelabelReport:
-        """Follow the job to its end; ``heard`` is told of it several times a second.
+    def wait(self, heard: Callable[[Job], None] | None = None) -> PrelabelReport:
+        """Follow the job to its end; ``heard`` is told of it several times a second, without it a
+        notebook shows a bar.
 
         Raises `InputError` with the job's own line where it failed. Ctrl-C (KeyboardInterrupt)
         stops the job, waits until what is done is kept, and is raised again.
         """
-        try:
-            while self._process.poll() is None:
-                heard(self._store.jobs.get(self.job.id))
-                time.sleep(_LOOK)
-        except KeyboardInterrupt:
-            self.stop()
-            raise
-        self.job = self._store.jobs.get(self.job.id)
-        heard(self.job)
+        with _listener(heard) as tell:
+            try:
+                while self._process.poll() is None:
+                    tell(self._store.jobs.get(self.job.id))
+                    time.sleep(_LOOK)
+            except KeyboardInterrupt:
+                self.stop()
+                raise
+            self.job = self._store.jobs.get(self.job.id)
+            tell(self.job)
         return self._report()
 
     def stop(self) -> None:
@@ -127,3 +131,17 @@ class Prelabelling:
         data = json.loads(path.read_text(encoding="utf-8"))
         data["problems"] = tuple(data["problems"])
         return PrelabelReport(job=self.job.id, **data)
+
+
+@contextmanager
+def _listener(heard: Callable[[Job], None] | None) -> Iterator[Callable[[Job], None]]:
+    if heard is not None:
+        yield heard
+        return
+    with told(None, "photos") as count:
+
+        def tell(job: Job) -> None:
+            if job.total is not None:
+                count(job.done, job.total)
+
+        yield tell

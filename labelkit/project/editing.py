@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,6 +24,7 @@ from labelkit.editor.session import Kind, Reply
 from labelkit.errors import ImageError, InputError
 from labelkit.geometry import Array, Box, Crop
 from labelkit.landmarks import Face, Landmarks, State
+from labelkit.progress import in_notebook
 from labelkit.project.deciding import Decision
 from labelkit.project.project import Project
 from labelkit.scheme import Scheme, load_scheme
@@ -71,19 +71,13 @@ def editor(project: Project, face: Face | None, author: str | None, host: str) -
     desk = open_desk(project, author)
     key = None if face is None else desk.key(face)
     # Either host takes a second to import, and only one of them is needed.
-    if host == "jupyter" or (host == "auto" and _in_notebook()):
+    if host == "jupyter" or (host == "auto" and in_notebook()):
         from labelkit.editor.jupyter import EditorWidget
 
         return EditorWidget(desk, key)
     from labelkit.editor.panel import Editor
 
     return Editor(desk, key)
-
-
-def _in_notebook() -> bool:
-    """Whether this process is the kernel of a notebook."""
-    shell = sys.modules.get("IPython")
-    return shell is not None and hasattr(shell.get_ipython(), "kernel")
 
 
 class Desk:

@@ -281,14 +281,14 @@ class Project:
         device: str = "auto",
         flip: bool = False,
         passes: int | None = None,
-        heard: Callable[[Job], None] = _ignore,
+        heard: Callable[[Job], None] | None = None,
     ) -> PrelabelReport:
         """Find faces in photos that nobody has searched, and predict points that nobody has confirmed.
 
-        Runs in a process of its own and waits for it; ``heard`` is told how far it is. Ctrl-C keeps
-        what is done, and the same call goes on from there. ``model`` is the settings' by default,
-        ``only="new"`` leaves alone what has a prediction of another model. Raises `InputError` with
-        the process's own line where it failed.
+        Runs in a process of its own and waits for it; ``heard`` is told how far it is, without it a
+        notebook shows a bar. Ctrl-C keeps what is done, and the same call goes on from there.
+        ``model`` is the settings' by default, ``only="new"`` leaves alone what has a prediction of
+        another model. Raises `InputError` with the process's own line where it failed.
         """
         return self.start_prelabel(model, only=only, device=device, flip=flip, passes=passes).wait(heard)
 
