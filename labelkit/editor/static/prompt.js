@@ -6,7 +6,7 @@ export class Prompt {
   constructor(signal) {
     this.title = h("label.lk-prompt-title", { for: "lk-prompt-text" });
     this.text = h("textarea.lk-field", { id: "lk-prompt-text", rows: 3, maxlength: 2000 });
-    this.yes = h("button.lk-button.lk-primary", { type: "submit" });
+    this.yes = h("button.lk-button.lk-primary", { type: "submit" }, "Add");
     const no = h("button.lk-button", { type: "button", onclick: () => this.close(null) }, "Cancel");
     this.element = h(
       "form.lk-prompt",
