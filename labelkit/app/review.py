@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import panel as pn
 
 from labelkit.app import parts
+from labelkit.app.grid import Faces, GridView
 from labelkit.app.session import WAITING, Session
 from labelkit.app.shared import Pulse
 from labelkit.editor.panel import Editor
@@ -25,6 +24,8 @@ _FILTERS: dict[str, tuple[FaceState, ...]] = {
 #: So many faces of a state are gone through in the editor.
 _MOST = 2000
 
+_GRID, _EDITOR = "grid", "editor"
+
 
 class View:
     """The page of one session."""
@@ -32,52 +33,71 @@ class View:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._filter = parts.choice(self._counts(), "To review")
-        self._filter.param.watch(session.guarded(self._filtered), "value")
+        self._mode = parts.choice({"One by one": _EDITOR, "Many at once": _GRID}, _EDITOR)
         self._body = pn.Column(sizing_mode="stretch_both", margin=0)
-        self._editor: tuple[str, Editor] | None = None
+        self._editors: dict[str, Editor] = {}
+        self._grids: dict[str, GridView] = {}
+        for widget in (self._filter, self._mode):
+            widget.param.watch(session.guarded(lambda _: self._fill()), "value")
 
     def show(self) -> pn.viewable.Viewable:
         self._filter.options = self._counts()
-        self._fill(self._session.query.get("face"))
-        return pn.Column(
-            parts.row(self._filter), self._body, css_classes=["lk-desk"], sizing_mode="stretch_both", margin=0
-        )
+        face = self._session.query.get("face")
+        if face is not None and self._mode.value != _EDITOR:
+            self._session.query = {"face": face}
+            self._mode.value = _EDITOR  # which fills the page
+        else:
+            self._fill()
+        bar = parts.row(self._filter, pn.layout.HSpacer(), self._mode)
+        return pn.Column(bar, self._body, css_classes=["lk-desk"], sizing_mode="stretch_both", margin=0)
 
     def refresh(self, before: Pulse, now: Pulse) -> None:
-        if before.states != now.states:
-            self._filter.options = self._counts()
-            if not self._body.objects or not isinstance(self._body.objects[0], Editor):
-                self._fill(None)
+        if before.states == now.states and before.scheme == now.scheme:
+            return
+        self._filter.options = self._counts()
+        shown = self._body.objects[0] if self._body.objects else None
+        if isinstance(shown, Editor):
+            return  # whoever is in the middle of a face stays there
+        grid = self._grids.get(self._filter.value)
+        if grid is not None and shown is grid.grid:
+            if grid.untouched:
+                grid.fill()
+        else:
+            self._fill()
 
     def _counts(self) -> dict[str, str]:
         pulse = self._session.pulse
         counts = {name: pulse.count(*states) for name, states in _FILTERS.items()}
-        return {f"{name} {count:,}": name for name, count in counts.items() if count or name == "To review"}
+        chosen = self._filter.value if hasattr(self, "_filter") else "To review"
+        return {f"{name} {count:,}": name for name, count in counts.items() if count or name == chosen}
 
-    def _filtered(self, *_: object) -> None:
-        self._fill(None)
-
-    def _fill(self, face: int | None) -> None:
-        name = self._filter.value
-        states = _FILTERS[name]
-        if face is None and not self._session.pulse.count(*states):
+    def _fill(self) -> None:
+        """Show what is chosen, or why there is nothing."""
+        name, face = self._filter.value, self._session.query.pop("face", None)
+        if face is None and not self._session.pulse.count(*_FILTERS[name]):
             self._body.objects = [parts.html(self._nothing())]
-            return
-        if self._editor is None or self._editor[0] != name:
-            self._editor = (name, self._make(name, face))
-        elif face is not None:
-            self._editor[1].show(str(face))
-        self._body.objects = [self._editor[1]]
+        elif self._mode.value == _GRID:
+            if name not in self._grids:
+                self._grids[name] = GridView(self._session, _FILTERS[name])
+            else:
+                self._grids[name].fill()
+            self._body.objects = [self._grids[name].grid]
+        else:
+            self._body.objects = [self._edit(name, face)]
 
-    def _make(self, name: str, face: int | None) -> Editor:
-        session = self._session
-        faces: Any = None
-        if name != "To review":
-            store = session.project.store
-            pages = [store.page(state, None, _MOST) for state in _FILTERS[name]]
-            faces = [found.face for page in pages for found in page]
-        desk = open_desk(session.project, session.author, faces)
-        return Editor(desk, None if face is None else str(face))
+    def _edit(self, name: str, face: int | None) -> Editor:
+        editor = self._editors.get(name)
+        if editor is None:
+            session = self._session
+            # What waits is a queue that goes on; other faces are a list as it is now.
+            found = None if name == "To review" else Faces(session, _FILTERS[name]).after((0, None), _MOST)
+            faces = None if found is None else [one.face for _, one in found]
+            desk = open_desk(session.project, session.author, faces)
+            self._editors = {name: Editor(desk, None if face is None else str(face))}
+            return self._editors[name]
+        if face is not None:
+            editor.show(str(face))
+        return editor
 
     def _nothing(self) -> str:
         pulse = self._session.pulse

@@ -1,15 +1,24 @@
-"""The page *Scheme*: which points are labelled, where they are on the mean face, and what they mean."""
+"""The page *Scheme*: the studio, in which the points that are labelled are drawn on the mean face.
+
+The studio needs a model for its example faces, which takes some seconds to load: until then, and
+where there is none, the scheme is drawn as it is.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import panel as pn
 
 from labelkit.app import parts
 from labelkit.app.drawing import scheme_svg
 from labelkit.app.parts import esc
-from labelkit.app.session import Session
+from labelkit.app.session import Session, problem
 from labelkit.app.shared import Pulse
 from labelkit.scheme import Scheme
+
+if TYPE_CHECKING:
+    from labelkit.studio import SchemeStudio
 
 
 class View:
@@ -17,37 +26,51 @@ class View:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._picture, self._points, self._facts = parts.html(""), parts.html(""), parts.html("")
+        self._body = pn.Column(sizing_mode="stretch_both", margin=0)
+        self._revision = 0
 
     def show(self) -> pn.viewable.Viewable:
-        self._fill()
-        return parts.page(
-            "Scheme",
-            "The points that are labelled, on the mean face. They can change at any time: what has been "
-            "labelled stays, and new points are predicted.",
-            parts.columns(
-                parts.card(self._picture, title="On the mean face", min_width=420),
-                parts.card(self._facts, self._points, title="The points", width=430),
-            ),
-        )
+        if self._revision != self._session.pulse.scheme:
+            self._revision = self._session.pulse.scheme
+            self._body.objects = [
+                _plain(self._session.project.scheme, parts.note("The studio is being opened…"))
+            ]
+            pn.state.execute(self._open)
+        return pn.Column(self._body, css_classes=["lk-desk"], sizing_mode="stretch_both", margin=0)
 
     def refresh(self, before: Pulse, now: Pulse) -> None:
-        if before.scheme != now.scheme:
-            self._fill()
+        """Whoever draws stays with the drawing; saving compares it with what the scheme is then."""
 
-    def _fill(self) -> None:
-        scheme = self._session.project.scheme
-        self._picture.object = scheme_svg(scheme)
-        self._facts.object = _facts(scheme)
-        self._points.object = _points(scheme)
+    async def _open(self) -> None:
+        session = self._session
+        session.shell.busy = True
+        try:
+            studio = await session.aside(self._made)
+            self._body.objects = [studio.panel()]
+        except Exception as error:  # noqa: BLE001 - the person is told, and `problem` logs it
+            self._body.objects = [_plain(session.project.scheme, parts.note(esc(problem(error)), "bad"))]
+        finally:
+            session.shell.busy = False
+
+    def _made(self) -> SchemeStudio:
+        from labelkit.studio import SchemeStudio
+
+        session = self._session
+        row = session.shared.examples()
+        return SchemeStudio(project=session.project, author=session.author, examples=row)
 
 
-def _facts(scheme: Scheme) -> str:
-    mirrored = "symmetric" if scheme.mirror else "not symmetric"
-    counts = f"{len(scheme)} points · {len(scheme.curves)} curves · {mirrored}"
-    told = f"{esc(scheme.title or scheme.name)} · {counts}"
-    more = f"<p class='muted small'>{esc(scheme.description)}</p>" if scheme.description else ""
-    return f"<p>{told}</p>{more}"
+def _plain(scheme: Scheme, told: str) -> pn.Column:
+    """The scheme as a drawing and a list."""
+    return parts.page(
+        "Scheme",
+        "The points that are labelled, on the mean face.",
+        parts.html(told),
+        parts.columns(
+            parts.card(parts.html(scheme_svg(scheme)), title=scheme.title or scheme.name, min_width=420),
+            parts.card(parts.html(_points(scheme)), title=f"{len(scheme)} points", width=430),
+        ),
+    )
 
 
 def _points(scheme: Scheme) -> str:

@@ -73,7 +73,7 @@ class Session:
         self.pulse = shared.pulse()
         self.query: dict[str, Any] = {}
         self._pages: dict[str, Page] = {}
-        self._body = pn.Column(sizing_mode="stretch_width", margin=0)
+        self._body = pn.Column(sizing_mode="stretch_both", margin=0)
         current = first or _first_page(self.pulse)
         self.shell = Shell(
             pages=_badges(self.pulse),

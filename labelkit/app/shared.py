@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labelkit.app.thumbs import Thumbnails
 from labelkit.app.users import Users
@@ -16,6 +16,9 @@ from labelkit.errors import LabelkitError
 from labelkit.prelabel.runner import KIND, Prelabelling, PrelabelReport
 from labelkit.project import Project
 from labelkit.store import FaceState, ImageCounts, Job
+
+if TYPE_CHECKING:
+    from labelkit.studio.faces import ExampleRow
 
 _log = logging.getLogger("labelkit.app")
 
@@ -58,6 +61,17 @@ class Shared:
         self.decoders = ThreadPoolExecutor(3, thread_name_prefix="labelkit-picture")
         self._lock = threading.Lock()
         self._pulse: tuple[float, Pulse] | None = None
+        self._examples: ExampleRow | None = None
+
+    def examples(self) -> ExampleRow:
+        """The faces beside the scheme, which all studios share; loads torch, hence to be called from a
+        thread."""
+        from labelkit.studio.studio import example_row
+
+        with self._lock:
+            if self._examples is None:
+                self._examples = example_row(None, self.project, model=self.project.settings.model)
+            return self._examples
 
     @property
     def local(self) -> bool:

@@ -23,7 +23,7 @@ class Talking(JSComponent):
     heard: Callable[[dict[str, Any]], None] | None = None
 
     def __init__(self, **params: Any) -> None:
-        super().__init__(**{"margin": 0, **params})
+        super().__init__(**{"margin": 0, **params})  # type: ignore[no-untyped-call]
 
     def say(self, data: dict[str, Any]) -> None:
         """A message to the browser."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from labelkit import queue
 from labelkit.queue import QueueItem, Waiting
@@ -37,3 +37,10 @@ def _waiting(face: StoredFace, made: StoredPrediction | None) -> Waiting:
         return Waiting(face.face, face.state, face.score, face.reason)
     spread = queue.has_spread(made.prediction)
     return Waiting(face.face, face.state, face.score, face.reason, made.prediction.model, spread)
+
+
+def described(store: Store, faces: Sequence[StoredFace]) -> list[QueueItem]:
+    """Faces in any state as the queue describes them, in the given order."""
+    made = store.predictions([face.id for face in faces])
+    waiting = [_waiting(face, made.get(face.id)) for face in faces]
+    return [QueueItem(one.face, one.score, queue.reason(one)) for one in waiting]

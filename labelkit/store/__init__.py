@@ -7,6 +7,7 @@ from labelkit.store.store import Store
 from labelkit.store.values import (
     FINISHED,
     NEW_POINTS,
+    WITHDRAWN,
     Attributes,
     Delta,
     Event,
@@ -33,6 +34,7 @@ from labelkit.store.values import (
 __all__ = [
     "FINISHED",
     "NEW_POINTS",
+    "WITHDRAWN",
     "Attributes",
     "Delta",
     "Event",

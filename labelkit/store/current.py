@@ -2,7 +2,8 @@
 
 Points are followed by their uid through every change of the scheme. A value that a person gave
 (``placed`` or ``confirmed``, also "is not there") is replaced by a later one of a person only; a
-``predicted`` point in an annotation, by any later one.
+``predicted`` point in an annotation, by any later one. An annotation that withdraws what was said
+before is taken as it is: its predicted points are as if nobody had said anything.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from labelkit.store import blobs
 from labelkit.store.part import chunks
 from labelkit.store.schemes import scheme_at
 from labelkit.store.tables import annotation_rows, faces, predictions, schemes
-from labelkit.store.values import SchemeRevision
+from labelkit.store.values import WITHDRAWN, SchemeRevision
 
 
 def merged(connection: Connection, face_ids: Iterable[int], fill: bool = False) -> dict[int, Landmarks]:
@@ -79,14 +80,17 @@ class _Draft:
         """Take over what an annotation says. A predicted point without a place says nothing."""
         xy, state = blobs.points(row.xy), blobs.numbers(row.states)
         by_person = state != State.PREDICTED
-        counts = (places >= 0) & (by_person | np.isfinite(xy).all(axis=1))
-        # Where a point was removed, -1 reads some other state, but does not count anyway.
-        counts &= by_person | (self.state[places] == State.PREDICTED)
+        withdrawn = row.source == WITHDRAWN
+        counts = places >= 0
+        if not withdrawn:
+            counts &= by_person | np.isfinite(xy).all(axis=1)
+            # Where a point was removed, -1 reads some other state, but does not count anyway.
+            counts &= by_person | (self.state[places] == State.PREDICTED)
         target = places[counts]
         self.xy[target] = xy[counts]
         self.state[target] = state[counts]
         self.visibility[target] = blobs.numbers(row.visibility)[counts]
-        self.revision[target] = row.revision
+        self.revision[target] = np.where(by_person[counts] | (not withdrawn), row.revision, 0)
 
     def guess(self, row: Row[Any], places: NDArray[np.intp]) -> None:
         """Take over where the prediction puts points that no person has placed or confirmed,

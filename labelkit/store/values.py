@@ -20,6 +20,10 @@ Attributes = Mapping[str, bool | int | float | str]
 #: How `page` sorts: by id, or by the score with the most uncertain face first.
 Order = Literal["id", "score"]
 
+#: The source of an annotation that takes earlier ones back: the points are what it says, also those
+#: that it calls predicted.
+WITHDRAWN = "withdrawn"
+
 #: Why a finished face waits again after points were added to the scheme.
 NEW_POINTS = "new points"
 
