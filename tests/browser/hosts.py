@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,44 +54,47 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-@dataclass
 class PanelServer:
-    """``panel_host.py`` in a process of its own."""
+    """``panel_host.py`` in a process of its own; `kill` and `start` as often as one likes."""
 
-    folder: Path
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[str] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.pid = 0
+        self.parent = subprocess.Popen(
+            [sys.executable, str(PANEL_HOST), str(folder), str(self.port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
 
     def start(self) -> None:
-        """Begin, and wait until it answers."""
-        command = [sys.executable, str(PANEL_HOST), str(self.folder), str(self.port)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-        )
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line == "ready\n":
-                return
-        raise RuntimeError("the server of the editor did not start")
+        """Begin to serve, and wait until it answers."""
+        self.pid = int(self._ask("start").split()[1])
 
-    def kill(self, how: int = signal.SIGKILL) -> None:
+    def kill(self) -> None:
         """SIGKILL: nothing is put in order before."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(how)
-            self.process.wait()
-            assert self.process.stdout is not None
-            self.process.stdout.close()
-        self.process = None
+        self._ask("kill")
+        self.pid = 0
 
     def pause(self, paused: bool) -> None:
         """Neither answers nor goes away, as behind a lost network; or goes on."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP if paused else signal.SIGCONT)
+        os.kill(self.pid, signal.SIGSTOP if paused else signal.SIGCONT)
+
+    def close(self) -> None:
+        self.parent.communicate()  # it ends with its input
+
+    def _ask(self, line: str) -> str:
+        assert self.parent.stdin is not None
+        assert self.parent.stdout is not None
+        self.parent.stdin.write(f"{line}\n")
+        self.parent.stdin.flush()
+        answer = self.parent.stdout.readline()
+        if not answer:
+            raise RuntimeError("the server of the editor has ended")
+        return answer
 
 
 def ready(page: Page, key: str | None = None) -> None:

@@ -29,7 +29,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, 
         server = PanelServer(project.folder)
         server.start()
         yield project, server
-        server.kill()
+        server.close()
 
 
 @pytest.fixture

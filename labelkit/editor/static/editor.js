@@ -10,7 +10,7 @@ import { Outbox } from "./outbox.js";
 
 const TRAITS = ["setup", "schemes", "faces", "current", "photos", "acknowledged", "status"];
 const GREETING = 1500; // ms that the first face waits for what an earlier page left unsaved
-const KNOCKING = 2000; // ms between two looks whether a lost server is back
+const KNOCKING = 1000; // ms between two looks whether a lost server is back
 
 const running = new WeakMap(); // Panel renders again into the same model without a word
 
