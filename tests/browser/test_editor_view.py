@@ -276,3 +276,15 @@ def test_colours_follow_the_uncertainty(open_editor: Editor, harness: Harness) -
     assert len(set(by_group)) == 7
     assert by_spread[0] != by_spread[67]
     assert len(set(by_spread)) > 30
+
+
+def test_on_a_narrow_page_the_panel_opens_over_the_photo(open_editor: Editor, page: Page) -> None:
+    page.set_viewport_size({"width": 640, "height": 760})
+    open_editor()
+    panel = page.get_by_role("complementary", name="Details")
+    assert panel.is_hidden()
+    wide = page.evaluate("root.labelkit.view.width")
+    press(page, "\\")
+    panel.wait_for()
+    assert page.evaluate("root.labelkit.view.width") == wide
+    assert setting(page, "side") is True  # a wide page has it beside the photo, as before

@@ -21,7 +21,7 @@ export function makeBar(w, status) {
     photo: commandButton(w, "fit_view", { drawing: "photo", pressed: (v) => v.settings.start === "photo" }),
     face: commandButton(w, "face_view", { drawing: "face", pressed: (v) => v.settings.start === "face" }),
     help: commandButton(w, "help", { drawing: "help" }),
-    side: commandButton(w, "side", { drawing: "side", pressed: (v) => v.settings.side }),
+    side: commandButton(w, "side", { drawing: "side", pressed: (v) => v.sideShown }),
   };
   const compare = choice(w, "What is shown", [
     ["show_annotation", "Annotation", (v) => v.settings.compare === "after"],

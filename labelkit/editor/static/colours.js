@@ -10,7 +10,7 @@ export const GROUP_COLOURS = [
   "#f0e442", // yellow
   "#d55e00", // vermillion
   "#cc79a7", // reddish purple
-  "#4d9de0", // blue, lighter for the same reason
+  "#3d7fe0", // blue, lighter for the same reason
   "#e8e8e8",
 ];
 

@@ -113,7 +113,7 @@ export const COMMANDS = [
     ["size_more", "Larger points", ["Mod+]"], by("size", 1.2, 0.4, 3)],
     ["wheel", "Wheel: by device, zooms, pans", ["Shift+W"], cycle("wheel", ["auto", "zoom", "pan"])],
     ["pixelated", "Pixels sharp or smooth when near", ["Shift+O"], toggle("pixelated")],
-    ["side", "Side panel", ["\\"], toggle("side")],
+    ["side", "Side panel", ["\\"], (w) => w.toggleSide()],
     ["theme", "Light, dark, or as the system", ["Shift+D"], cycle("theme", ["auto", "light", "dark"])],
   ]),
   ...section("Picture", [

@@ -70,7 +70,7 @@ export function createEditor(root, { onEdit = () => {}, onCommand = () => {}, se
   );
   workspace.pointer = new Pointer(workspace, stage.overlay, signal);
   listenToKeys(root, workspace, keymap, signal);
-  watchSize(stage.element, workspace, signal);
+  watchSize(root, stage.element, workspace, signal);
   let wanted = null; // the face that was asked for last, while its photo is decoded
 
   function documentOf(face) {
@@ -200,13 +200,18 @@ function lookOf(workspace, tone) {
   };
 }
 
-function watchSize(element, workspace, signal) {
+// As wide as in the container query of panels.css.
+const NARROW = 860;
+
+function watchSize(root, element, workspace, signal) {
   const measure = () => {
+    workspace.narrow = root.clientWidth <= NARROW;
+    workspace.redraw("chrome");
     const { clientWidth, clientHeight } = element;
     workspace.resize(clientWidth, clientHeight, window.devicePixelRatio || 1);
   };
   const observer = new ResizeObserver(measure);
-  observer.observe(element);
+  for (const one of [root, element]) observer.observe(one);
   addEventListener("resize", measure, { signal }); // another screen may be denser
   signal.addEventListener("abort", () => observer.disconnect());
   measure();

@@ -71,7 +71,8 @@ function drawBox(ctx, { box, view, tool, settings }) {
   }
 }
 
-function drawCurves(ctx, { face, colours, shown, tool, curveOfActive }, screen) {
+function drawCurves(ctx, { face, colours, settings, shown, tool, curveOfActive }, screen) {
+  const plain = settings.colour === "uncertainty" && face.cov; // a curve has no one uncertainty
   for (const curve of face.scheme.curves) {
     const places = curve.points.filter(shown).map((i) => screen[i]).filter(Boolean);
     if (places.length < 2) continue;
@@ -81,7 +82,7 @@ function drawCurves(ctx, { face, colours, shown, tool, curveOfActive }, screen) 
     ctx.strokeStyle = "rgba(8, 10, 14, 0.35)";
     ctx.stroke();
     ctx.lineWidth = tool === "slide" && curve === curveOfActive ? 2 : 1;
-    ctx.strokeStyle = colours[curve.points[0]];
+    ctx.strokeStyle = plain ? "rgba(255, 255, 255, 0.6)" : colours[curve.points[0]];
     ctx.stroke();
   }
 }

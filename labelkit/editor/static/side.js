@@ -16,8 +16,8 @@ export function makeSide(w) {
   return {
     element,
     update() {
-      element.hidden = !w.settings.side;
-      if (w.document && w.settings.side) for (const one of parts) one.update();
+      element.hidden = !w.sideShown;
+      if (w.document && w.sideShown) for (const one of parts) one.update();
     },
   };
 }

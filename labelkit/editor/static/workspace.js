@@ -43,6 +43,8 @@ export class Workspace {
     this.afterFrame = [];
     this.held = null; // the edit that held arrow keys go on with
     this.tabLeaves = false;
+    this.narrow = false; // the side panel lies over the photo, and is shut until it is asked for
+    this.sideOver = false;
     this.watch = null; // told of every frame, for measurements
     this.panels = [];
     this.font = getComputedStyle(stage.element).fontFamily || "sans-serif";
@@ -110,6 +112,16 @@ export class Workspace {
     keepSettings(this.settings);
     if (this.document && COLOUR_SETTINGS.some((name) => name in changes)) this.#recolour();
     this.redraw("photo", "chrome");
+  }
+
+  get sideShown() {
+    return this.narrow ? this.sideOver : this.settings.side;
+  }
+
+  toggleSide() {
+    if (!this.narrow) return this.set({ side: !this.settings.side });
+    this.sideOver = !this.sideOver;
+    return this.redraw("chrome");
   }
 
   #recolour() {
