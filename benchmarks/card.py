@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,7 +68,7 @@ USES = {
         ),
         (
             "measurements that decide about a person, such as medical or forensic ones: points are "
-            "several percent of the eye distance off, and nobody is told where"
+            "several percent of the eye distance off"
         ),
         "ground truth: points that no person has confirmed are predictions, not labels",
         (
@@ -77,7 +78,7 @@ USES = {
     ],
     "unknown": [
         (
-            "whether it errs alike on all people: the photos come from the web and from films of public "
+            "whether it errs alike on all people: the photos come from the web and from videos of public "
             "figures, and nothing is recorded about age, sex or skin by which to measure it"
         ),
     ],
@@ -89,8 +90,12 @@ def note(text: str) -> None:
 
 
 def figures(result: Evaluation) -> dict[str, Any]:
-    """What is kept of an evaluation: all but the speed, which is that of a busy machine."""
-    return {key: value for key, value in result.to_dict().items() if not key.endswith("faces_per_s")}
+    """What is kept of an evaluation: all but the speed (see ``test_time``), and the calibration
+    only of a model that says how sure it is."""
+    found = result.to_dict()
+    if not all(map(math.isfinite, found["calibration"].values())):
+        del found["calibration"]
+    return {key: value for key, value in found.items() if not key.endswith("faces_per_s")}
 
 
 def kinds(result: Evaluation, head: HeadModel) -> dict[str, Any]:

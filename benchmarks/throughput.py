@@ -1,9 +1,11 @@
 """Speed of `evaluate` against that of its network alone, on photos of 640 px.
 
-    python benchmarks/throughput.py [--photos 400] [--model base] [--rounds 3]
+    python benchmarks/throughput.py [--photos 400] [--model base] [--rounds 3] [--threads 2]
+        [--precision bf16]
 
 Prints JSON: faces per second from file to points, of the network alone on crops that lie in
-memory, and their ratio, each the median over the rounds.
+memory, and their ratio, each the median over the rounds. Batches are of 16 faces; ``dtype`` and
+``threads`` say what the network computes in and on how many cores at most.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
+import torch
 from made_photos import SIDE, make_photos
 
 from labelkit.models.registry import load_model
@@ -26,8 +29,12 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=400)
     parser.add_argument("--model", default="base")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, help="cores for the network, by default all")
+    parser.add_argument("--precision", choices=("auto", "bf16", "fp16", "fp32"), default="auto")
     options = parser.parse_args()
-    model = load_model(options.model)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    model = load_model(options.model, precision=options.precision)
     scheme = load_scheme("ibug68")
     with tempfile.TemporaryDirectory() as folder:
         data = make_photos(Path(folder), options.photos, model)
@@ -41,6 +48,9 @@ def main() -> None:
                 "photos": options.photos,
                 "side": SIDE,
                 "batch": 16,
+                "dtype": str(model.dtype).removeprefix("torch."),
+                "device": str(model.device),
+                "threads": torch.get_num_threads(),
                 "faces_per_s": statistics.median(whole),
                 "network_faces_per_s": statistics.median(network),
                 "ratio": statistics.median(a / b for a, b in zip(whole, network, strict=True)),

@@ -74,7 +74,7 @@ def as_markdown(card: Mapping[str, Any]) -> str:
     blocks: list[str] = []
     for level, part in enumerate(sections(card)):
         blocks.append(f"{'##' if level else '#'} {_escaped(part.title)}")
-        blocks += [_escaped(line) for line in part.lines]
+        blocks += ["  \n".join(map(_escaped, part.lines))] * bool(part.lines)
         blocks += ["\n".join(f"- {_escaped(item)}" for item in part.items)] * bool(part.items)
         if part.table is not None:
             rows = [part.table.header, ("---",) * len(part.table.header), *part.table.rows]
