@@ -25,6 +25,7 @@ class Hosted {
     this.stage = h("div.lk-host-stage");
     this.banner = new Banner((command) => this.#command(command));
     this.root = h("div.lk-host", {}, h("style", {}, hostStyles), this.banner.element, this.stage);
+    if (host.place) this.root.classList.add(host.place);
     el.append(this.root);
     this.editor = createEditor(this.stage, {
       onEdit: (entry) => this.#edit(entry),
@@ -46,12 +47,16 @@ class Hosted {
       this.outbox.setConnected(connected);
       if (!connected) this.#knock();
     });
-    this.outbox.begin();
-    setTimeout(() => {
-      this.greeted = true;
-      this.sync();
-    }, GREETING);
+    this.outbox.begin().then((left) => {
+      if (this.host.fresh && !left) this.#greet();
+    });
+    setTimeout(() => this.#greet(), GREETING);
     this.host.onRemove(() => this.close());
+  }
+
+  #greet() {
+    this.greeted = true;
+    this.sync();
   }
 
   close() {

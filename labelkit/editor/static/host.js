@@ -18,6 +18,9 @@ function jupyterHost(model) {
       model.on(`change:${name}`, callback);
       heard.push([`change:${name}`, callback]);
     },
+    // A page that is loaded again is given what the kernel showed when the face was opened.
+    fresh: false,
+    place: "lk-host-cell",
     // A kernel that is gone does not say so: whatever is sent is not answered.
     watchConnection: () => {},
     onRemove: () => {},
@@ -39,6 +42,8 @@ function panelHost(model, view) {
       model.on(name, callback);
       heard.push([name, callback]);
     },
+    fresh: true,
+    place: "",
     watchConnection(changed) {
       const document = view?.model?.document;
       document?.on_event?.("connection_lost", () => changed(false));

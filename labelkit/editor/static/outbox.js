@@ -29,13 +29,14 @@ export class Outbox {
     this.timer = setInterval(() => this.#tick(), 500);
   }
 
-  /** Begin: take over what earlier pages left behind, and say hello. */
+  /** Begin: take over what earlier pages left behind, and say hello. Whether there was anything. */
   async begin() {
     const left = await leftBehind(this.place, this.client);
     for (const { name, entries } of left) {
       for (const entry of entries) this.#push({ ...entry, replayed: true }, name);
     }
     this.add({ type: "hello" });
+    return left.length > 0;
   }
 
   /** Put an entry into the outbox; it gets its number and, unless it has one, its id. */
