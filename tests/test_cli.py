@@ -191,12 +191,15 @@ def test_evaluate(labels: Path, tiny: Path, boxes: str) -> None:
     assert figures["faces"] == 1
     assert set(figures["calibration"]) == {"p39", "p68", "p86", "p95"}
     assert figures["calibration"]["p39"] is None  # NaN is no JSON
+    assert figures["points"]["jaw"].keys() == {"count", "mean_io", "within3", "within5"}
 
 
 def test_evaluate_draws_a_table_and_counts_bad_lines(labels: Path, tiny: Path) -> None:
     labels.write_text(labels.read_text() + "1 2 3 photos/astronaut.png\n")
     result = run("evaluate", labels, "--scheme", "ibug68", "--model", tiny)
     assert "labelled faces" in result.stdout
+    assert "all" in result.stdout.split()
+    assert "within 3 %" in result.stdout
     assert "labels.txt:2: " in result.stderr
     assert "1 faces read, 1 left out" in result.stderr
     result = run("evaluate", labels, "--scheme", "ibug68", "--model", tiny, "--strict", code=1)
@@ -292,6 +295,15 @@ def test_models_add_refuses_another_file() -> None:
     Path("m.safetensors").write_bytes(b"no model")
     assert "m.safetensors" in run("models", "add", "m.safetensors", code=1).stderr
     run("models", "show", "nix", code=1)
+
+
+def test_a_card_is_written_as_a_page(tiny: Path) -> None:
+    assert "-> tiny.md" in run("models", "show", tiny, "-o", "tiny.md").stdout
+    page = Path("tiny.md").read_text()
+    assert page.startswith("# tiny\n")
+    assert "terms: for tests only" in page
+    assert "ends in" not in run("models", "show", tiny, "-o", "tiny.html", code=2).stdout
+    assert not Path("tiny.html").exists()
 
 
 def test_models_list_names_a_damaged_file(here: Path) -> None:
