@@ -129,7 +129,7 @@ class StudioSession:
         self._answered: deque[str] = deque(maxlen=500)
         self._replies: deque[dict[str, Any]] = deque(maxlen=REPLIES)
         self._places = Latest[tuple[int, Array]](worker("preview"), self._place)
-        self._mapping = False
+        self._mapping = self._preparing = False
 
     @property
     def setup(self) -> str:
@@ -142,11 +142,6 @@ class StudioSession:
                 "can_save": self._save is not None,
             }
         )
-
-    def start(self) -> None:
-        """Prepare the example faces in a thread; the page is usable without them."""
-        if self._examples is not None:
-            worker("slow").submit(self._prepare, self._examples)
 
     def close(self) -> None:
         """Nobody looks any more: nothing is sent, and slow work ends early."""
@@ -200,10 +195,13 @@ class StudioSession:
                     return {"scheme": mirror_half(_scheme(request), keep).to_dict()}
                 case "read":
                     return {"scheme": _scheme(request).to_dict()}
+                case "examples":
+                    return self._begin()
                 case "ambiguity":
                     return self._map()
                 case "plan":
-                    lines = self._plan(_scheme(request), _renamed(request)) if self._plan else ()
+                    scheme, renamed = _scheme(request), _renamed(request)
+                    lines = self._plan(scheme, renamed) if self._plan else ()
                     return {"lines": [str(line) for line in lines]}
                 case "save":
                     return self._keep(request)
@@ -218,6 +216,23 @@ class StudioSession:
         message = self._save(scheme, _renamed(request))
         self.scheme, self.renamed = scheme, {}
         return {"saved": message or f"scheme {scheme.name} saved"}
+
+    def _begin(self) -> dict[str, Any]:
+        # Not before the page asks: while a page is being set up, hosts lose what they are given.
+        if self._examples is None:
+            raise InputError("there are no example faces here")
+        if not self._preparing:
+            self._preparing = True
+            worker("slow").submit(self._prepare, self._examples)
+        return {"started": True}
+
+    def _map(self) -> dict[str, Any]:
+        if self._examples is None:
+            raise InputError("there are no example faces to measure")
+        if not self._mapping:
+            self._mapping = True
+            worker("slow").submit(self._measure, self._examples)
+        return {"started": True}
 
     # What follows runs in threads.
 
@@ -238,14 +253,6 @@ class StudioSession:
         if self._examples is not None and not self._closed:
             number, plane = asked
             self._give("answer", pack_answer(number, self._examples.place(plane)))
-
-    def _map(self) -> dict[str, Any]:
-        if self._examples is None:
-            raise InputError("there are no example faces to measure")
-        if not self._mapping:
-            self._mapping = True
-            worker("slow").submit(self._measure, self._examples)
-        return {"started": True}
 
     def _measure(self, examples: Examples) -> None:
         def heard(done: int, total: int) -> None:

@@ -43,7 +43,6 @@ class StudioWidget(anywidget.AnyWidget):
         self.session = StudioSession(scheme, examples, self._show, ghosts=ghosts, plan=plan, save=save)
         super().__init__(setup=self.session.setup, **traits)
         self.observe(self._hear, ["query", "draft", "requests"])
-        self.session.start()
 
     def close(self) -> None:
         self.session.close()

@@ -48,7 +48,6 @@ class StudioPane(JSComponent):
         self.param.watch(self._hear, ["query", "draft", "requests"], onlychanged=True)
         if state.curdoc is not None and state.curdoc.session_context is not None:
             state.on_session_destroyed(lambda _: self.session.close())
-        self.session.start()
 
     def _hear(self, *events: Any) -> None:
         for event in events:

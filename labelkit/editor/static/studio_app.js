@@ -16,6 +16,7 @@ import { drawPlane, PlaneView } from "./studio_plane.js";
 import { Previews } from "./studio_previews.js";
 import { buildToolbar } from "./studio_toolbar.js";
 import { PlaneTools } from "./studio_tools.js";
+import { Unsaved } from "./studio_unsaved.js";
 
 const STORE_KEY = "labelkit.studio.settings";
 const STANDARD = { mirroring: true, snapping: true, names: false, opacity: 0.9, heat: false, count: 7 };
@@ -42,6 +43,7 @@ export class Studio {
     this.backdropIndex = -1;
     this.curveName = "";
     this.timings = []; // the newest answers: {number, asked, drawn} in ms, for measurements
+    this.unsaved = new Unsaved(setup.scheme);
     this.#build();
     this.draft.changed = (passing) => this.#changed(passing);
     if (!setup.scheme.mirror.length && setup.scheme.points.length > 1) this.settings.mirroring = false;
@@ -51,6 +53,7 @@ export class Studio {
     link.on("heat", (text) => this.#heard(JSON.parse(text)));
     link.on("checked", (text) => this.#checked(JSON.parse(text)));
     if (!setup.examples) this.previews.fail("There are no example faces here.");
+    else link.request("examples").catch((error) => this.previews.fail(error.message));
     this.#changed(false);
     root.dataset.ready = "plane";
   }
@@ -78,6 +81,7 @@ export class Studio {
     );
     followTheme(this.root, () => "auto", this.signal);
     this.#buildContext();
+    this.#offerUnsaved();
     this.tools = new PlaneTools(this, this.canvas, this.signal);
     listenToKeys(this, this.signal);
     this.root.addEventListener("pointerdown", (event) => this.#closeMenus(event), { signal: this.signal });
@@ -96,7 +100,7 @@ export class Studio {
 
   #closeMenus(event) {
     const path = event.composedPath();
-    for (const open of this.root.querySelectorAll("details.lk-studio-details[open]")) {
+    for (const open of this.root.querySelectorAll("details.lk-studio-details[open], details.lk-studio-problems[open]")) {
       if (!path.includes(open)) open.open = false;
     }
   }
@@ -243,7 +247,24 @@ export class Studio {
     this.found = problemsOf(state);
     this.#showProblems();
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.link.tell(schemeOf(state), this.draft.renamed()), TELL_AFTER);
+    this.telling = setTimeout(() => this.#tell(state), TELL_AFTER);
+  }
+
+  #tell(state) {
+    const [scheme, renamed] = [schemeOf(state), this.draft.renamed()];
+    this.link.tell(scheme, renamed);
+    // What was found stays until it is taken or dropped, or something new is drawn.
+    if (this.draft.dirty) this.unsaved.keep(scheme, renamed);
+    else if (!this.offer?.isConnected) this.unsaved.keep(null);
+  }
+
+  #offerUnsaved() {
+    const take = (scheme, renamed) => {
+      this.draft.replace(this.draft.take(scheme, renamed), "take up what was not saved");
+      this.say(`Took up the drawing of ${scheme.points.length} points`);
+    };
+    this.offer = this.unsaved.offer({ take, drop: () => this.unsaved.keep(null) });
+    if (this.offer) this.stage.append(this.offer);
   }
 
   #ask() {

@@ -2,10 +2,8 @@
 //
 // A state is never changed, only replaced: {meta, points: [{id, name, x, y, group, definition}],
 // partner: Map id -> id, curves: [{name, ids, closed}], normalizers: [{name, ends: [ids, ids]}]}.
-// The mirror table is written to the file only while it is true; `studio_symmetry` says what is
+// The mirror table is written to the file only while it is true; `unmirrored` says what is
 // missing.
-
-import { mirroredText } from "./studio_names.js";
 
 const STEPS_KEPT = 500;
 const META = ["name", "title", "version", "description", "source"];
@@ -92,9 +90,11 @@ export class SchemeDraft {
     return this.nextId - 1;
   }
 
-  /** The state of a scheme file's content. Points of names that are known keep their ids. */
-  take(scheme) {
-    return this.#read(scheme, new Map(this.state.points.map((point) => [point.name, point.id])));
+  /** The state of a scheme file's content. Points whose names are known keep their ids; `renamed`
+   * says under which names they come back. */
+  take(scheme, renamed = {}) {
+    const come = (name) => (Object.hasOwn(renamed, name) ? renamed[name] : name);
+    return this.#read(scheme, new Map(this.state.points.map(({ id, name }) => [come(name), id])));
   }
 
   #read(scheme, known) {
@@ -202,9 +202,4 @@ function twins(points) {
     places.set(place, [...(places.get(place) ?? []), id]);
   }
   return [...places.values()].filter((ids) => ids.length > 1).flatMap((ids) => ids.slice(0, 2));
-}
-
-/** What the other side of a group is called. */
-export function mirroredGroup(group) {
-  return mirroredText(group);
 }

@@ -32,9 +32,9 @@ export function movePoints(state, places, mirrored) {
   return { ...state, points };
 }
 
-/** A new point and, with `mirrored`, its mirror image. `like` ({name, group, definition}) is what a
- * ghost lends. Returns {state, ids}. */
-export function addPoint(draft, [x, y], { mirrored, group = "", like = null }) {
+/** A new point and, with `mirrored`, its mirror image. `like` and `partner` ({name, group,
+ * definition}) are what a ghost lends to the one and to the other. Returns {state, ids}. */
+export function addPoint(draft, [x, y], { mirrored, group = "", like = null, partner: lent = null }) {
   const { state } = draft;
   const taken = new Set(state.points.map((point) => point.name));
   const middle = mirrored && Math.abs(x) < MIDLINE;
@@ -55,7 +55,7 @@ export function addPoint(draft, [x, y], { mirrored, group = "", like = null }) {
     partner.set(point.id, point.id);
     return { state: { ...state, points: [...state.points, point], partner }, ids: [point.id] };
   }
-  const other = mirrorImage(draft, point, taken);
+  const other = mirrorImage(draft, point, taken, lent);
   partner.set(point.id, other.id).set(other.id, point.id);
   return { state: { ...state, points: [...state.points, point, other], partner }, ids: [point.id] };
 }
@@ -76,16 +76,14 @@ function sidedGroup(group, x) {
   return named && sideOf(x) && named !== sideOf(x) ? mirroredText(group) : group;
 }
 
-function mirrorImage(draft, point, taken) {
-  const name = partnerName(point.name, taken);
-  taken.add(name);
+function mirrorImage(draft, point, taken, lent) {
   return {
     id: draft.newId(),
-    name,
+    name: lent && !taken.has(lent.name) ? lent.name : partnerName(point.name, taken),
     x: -point.x,
     y: point.y,
-    group: mirroredText(point.group),
-    definition: mirroredText(point.definition),
+    group: lent?.group ?? mirroredText(point.group),
+    definition: lent?.definition ?? mirroredText(point.definition),
   };
 }
 
@@ -110,6 +108,8 @@ export function addCurve(draft, { places, existing, closed, name, group, mirrore
   const whole = mirrored ? acrossMidline(ids, partners, closed) : { ids, closed };
   const called = taken.has(name) ? freeName(name, taken) : name;
   curves.push({ name: called, ...(whole ?? { ids, closed }) });
+  const order = whole?.ids ?? [...ids, ...partners.filter((id) => id !== undefined)];
+  state = { ...state, points: inOrder(state.points, draft.state.points.length, order) };
   if (!whole && partners.every((id) => id !== undefined)) {
     taken.add(called);
     const side = sideOf(places.find(([x]) => Math.abs(x) >= MIDLINE)[0]);
@@ -118,6 +118,13 @@ export function addCurve(draft, { places, existing, closed, name, group, mirrore
     curves.push({ name: plain ? `${called}_${sideOf(side === "left" ? -1 : 1)}` : partnerName(called, taken), ids: partners, closed });
   }
   return { state: { ...state, curves }, ids };
+}
+
+// New points (from index `old` on) stand in the order of the curve.
+function inOrder(points, old, order) {
+  const rank = new Map(order.map((id, i) => [id, i]));
+  const added = points.slice(old).sort((a, b) => rank.get(a.id) - rank.get(b.id));
+  return [...points.slice(0, old), ...added];
 }
 
 // What addPoint needs of a draft, over a state that is not the draft's yet.

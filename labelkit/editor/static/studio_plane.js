@@ -95,6 +95,7 @@ function drawMidline(ctx, { view, look, mirroring }) {
   ctx.save();
   ctx.strokeStyle = mirroring ? look.accent : look.line;
   ctx.globalAlpha = mirroring ? 0.8 : 0.6;
+  ctx.lineWidth = 1;
   ctx.setLineDash([5, 5]);
   ctx.beginPath();
   ctx.moveTo(Math.round(x) + 0.5, 0);
@@ -176,27 +177,39 @@ function ring(ctx, x, y, radius, colour, width, dash = []) {
   ctx.setLineDash([]);
 }
 
-/** The places of a curve that is being drawn, evenly by arc length; [] for less than a curve. */
-export function sketchPlaces({ control, closed, count }) {
+/** The curve that is being drawn, measured; null for less than a curve. With `mirrored` one that
+ * ends on the midline goes on beyond it, so that there is no corner where the halves meet. */
+function sketchArc({ control, closed }, mirrored) {
   const places = control.map(({ place }) => place);
-  if (places.length < 2 || places.every((place) => distance(place, places[0]) < 1e-6)) return [];
-  const arc = new Arc(places, closed);
-  const steps = arc.closed ? count : count - 1;
-  return Array.from({ length: count }, (_, i) => arc.at((arc.length * i) / steps));
+  if (places.length < 2 || places.every((place) => distance(place, places[0]) < 1e-6)) return null;
+  const beyond = places.map(([x, y]) => [-x, y]).reverse();
+  const [first, last] = [places[0][0] === 0, places.at(-1)[0] === 0];
+  if (closed || !mirrored || first === last) return { arc: new Arc(places, closed), from: 0, share: 1 };
+  if (last) return { arc: new Arc([...places, ...beyond.slice(1)]), from: 0, share: 0.5 };
+  return { arc: new Arc([...beyond, ...places.slice(1)]), from: 0.5, share: 0.5 };
 }
+
+/** Places on the curve that is being drawn, evenly by arc length; [] for less than a curve. */
+export function sketchPlaces(sketch, mirrored, count = sketch.count) {
+  const drawn = sketchArc(sketch, mirrored);
+  if (!drawn) return [];
+  const steps = drawn.arc.closed ? count : count - 1;
+  const at = (i) => drawn.arc.at(drawn.arc.length * (drawn.from + (drawn.share * i) / steps));
+  return Array.from({ length: count }, (_, i) => at(i));
+}
+
+const LINE_PIECES = 160;
 
 function drawSketch(ctx, { view, sketch, look, mirroring }) {
   if (!sketch || !sketch.control.length) return;
-  const places = sketchPlaces(sketch);
+  const places = sketchPlaces(sketch, mirroring);
+  const line = sketchPlaces(sketch, mirroring, LINE_PIECES);
   for (const factor of mirroring ? [-1, 1] : [1]) {
     ctx.globalAlpha = factor < 0 ? 0.45 : 1;
     ctx.strokeStyle = look.sketch;
     ctx.lineWidth = 2;
     const control = sketch.control.map(({ place }) => place);
-    if (places.length) {
-      const arc = new Arc(control, sketch.closed);
-      strokeLine(ctx, view, arc.samples.map(([x, y]) => ({ x: x * factor, y })), false);
-    }
+    strokeLine(ctx, view, line.map(([x, y]) => ({ x: x * factor, y })), sketch.closed);
     ctx.fillStyle = look.sketch;
     for (const [x, y] of places) {
       const [sx, sy] = view.toScreen([x * factor, y]);

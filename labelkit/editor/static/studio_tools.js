@@ -97,6 +97,7 @@ export class PlaneTools {
     else if (gesture.kind === "control") {
       gesture.control.place = this.#snapped(screen, event, null).place;
     }
+    studio.showPlace(studio.view.toPlane(screen));
     studio.redraw();
   }
 
@@ -196,7 +197,7 @@ export class PlaneTools {
     const { studio } = this;
     const { place, snap } = this.#snapped(screen, event, null);
     const { mirroring } = studio.settings;
-    const added = addPoint(studio.draft, place, { mirrored: mirroring, group: studio.lastGroup(), like: snap?.point ?? null });
+    const added = addPoint(studio.draft, place, { mirrored: mirroring, group: studio.lastGroup(), like: snap?.point, partner: snap && ghostPartner(snap) });
     const { name } = added.state.points.find(({ id }) => id === added.ids[0]);
     studio.draft.replace(added.state, `add ${name}`);
     studio.select(added.ids);
@@ -237,7 +238,8 @@ export class PlaneTools {
     const { studio } = this;
     const { sketch } = studio;
     if (!sketch) return;
-    const places = sketchPlaces(sketch);
+    const { mirroring } = studio.settings;
+    const places = sketchPlaces(sketch, mirroring);
     if (places.length < 2) {
       studio.say("A curve needs two places: click where it goes, then press Enter", "warn");
       return;
@@ -247,7 +249,6 @@ export class PlaneTools {
       if (i === 0) return first.id;
       return i === places.length - 1 && !sketch.closed ? last.id : null;
     });
-    const { mirroring } = studio.settings;
     const taken = new Set(studio.draft.state.curves.map(({ name }) => name));
     const wanted = studio.curveName.trim();
     const name = wanted || freeName("curve", taken);
@@ -270,4 +271,10 @@ export class PlaneTools {
     this.studio.view.zoomAt(this.#place(event), factor);
     this.studio.redraw();
   }
+}
+
+/** The mirror image of a ghost's point in its own scheme, null where there is none. */
+function ghostPartner({ ghost, index }) {
+  const pair = ghost.mirror.find(([i, j]) => i !== j && (i === index || j === index));
+  return pair ? ghost.points[pair[0] === index ? pair[1] : pair[0]] : null;
 }
