@@ -288,3 +288,24 @@ def test_on_a_narrow_page_the_panel_opens_over_the_photo(open_editor: Editor, pa
     panel.wait_for()
     assert page.evaluate("root.labelkit.view.width") == wide
     assert setting(page, "side") is True  # a wide page has it beside the photo, as before
+
+
+def test_a_frame_of_a_drag_draws_only_what_moves(open_editor: Editor) -> None:
+    page = open_editor(PLAIN)
+    other, (x, y) = on_screen(page, 45), on_screen(page, 30)
+    radius = page.evaluate("root.labelkit.workspace.radius")
+    edge = (other[0] + radius, other[1])
+    assert pixel(page, "overlay", edge)[3] > 0
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y + 30, steps=3)
+    assert pixel(page, "overlay", edge)[3] == 0
+    assert pixel(page, "still", edge)[3] > 0
+    assert pixel(page, "overlay", (x + 30 + radius, y + 30))[3] > 0
+    page.mouse.wheel(0, -120)  # the layers stay together when the view changes meanwhile
+    drawn(page)
+    near = on_screen(page, 45)
+    assert pixel(page, "still", (near[0] + page.evaluate("root.labelkit.workspace.radius"), near[1]))[3] > 0
+    page.mouse.up()
+    assert pixel(page, "overlay", (near[0] + radius, near[1]))[3] > 0
+    assert page.locator(".lk-still").is_hidden()

@@ -11,26 +11,38 @@ const DIAMOND = 2; // Visibility.OCCLUDED
 const TRIANGLE = 3; // Visibility.SELF_OCCLUDED
 
 /** Draw a scene: {face, view, settings, radius, colours, shown(i), places, selection, active,
- * hover, followers, rubber, tool, dragging, fonts}. */
-export function drawOverlay(ctx, scene) {
-  const { view } = scene;
-  ctx.setTransform(scene.dpr, 0, 0, scene.dpr, 0, 0);
+ * hover, followers, rubber, tool, fonts}. While points are moved, `part` says which half is meant:
+ * "still" is what does not change until they are released, "moving" the rest; else "all". */
+export function drawOverlay(ctx, whole) {
+  const { view } = whole;
+  ctx.setTransform(whole.dpr, 0, 0, whole.dpr, 0, 0);
   ctx.clearRect(0, 0, view.width, view.height);
-  if (!scene.face) return;
+  if (!whole.face) return;
+  const scene = { ...whole, shown: shownIn(whole), seen: whole.shown };
   const screen = scene.places.map((p) => (p ? view.toScreen(p) : null));
-  drawOthers(ctx, scene);
-  drawBox(ctx, scene);
-  if (scene.settings.points) {
-    if (scene.settings.ellipses) drawEllipses(ctx, scene, screen);
-    if (scene.settings.curves || scene.tool === "slide") drawCurves(ctx, scene, screen);
-    if (scene.settings.compare === "both") drawMoves(ctx, scene, screen);
-    drawPoints(ctx, scene, screen);
-    drawMarks(ctx, scene, screen);
-    drawNames(ctx, scene, screen);
+  if (scene.part !== "moving") {
+    drawOthers(ctx, scene);
+    drawBox(ctx, scene);
   }
-  if (scene.comments) drawPins(ctx, scene, screen);
+  if (scene.settings.points) drawFace(ctx, scene, screen);
+  if (scene.comments.length) drawPins(ctx, scene, screen);
   drawSelection(ctx, scene);
   drawRubber(ctx, scene);
+}
+
+function drawFace(ctx, scene, screen) {
+  const { settings } = scene;
+  if (settings.ellipses) drawEllipses(ctx, scene, screen);
+  if (settings.curves || scene.tool === "slide") drawCurves(ctx, scene, screen);
+  if (settings.compare === "both") drawMoves(ctx, scene, screen);
+  drawPoints(ctx, scene, screen);
+  drawMarks(ctx, scene, screen);
+  drawNames(ctx, scene, screen);
+}
+
+function shownIn({ part, movers, shown }) {
+  if (part === "all") return shown;
+  return (i) => shown(i) && movers.has(i) === (part === "moving");
 }
 
 function drawOthers(ctx, { others, view }) {
@@ -71,10 +83,12 @@ function drawBox(ctx, { box, view, tool, settings }) {
   }
 }
 
-function drawCurves(ctx, { face, colours, settings, shown, tool, curveOfActive }, screen) {
+function drawCurves(ctx, scene, screen) {
+  const { face, colours, settings, seen, tool, curveOfActive, part, movers } = scene;
   const plain = settings.colour === "uncertainty" && face.cov; // a curve has no one uncertainty
   for (const curve of face.scheme.curves) {
-    const places = curve.points.filter(shown).map((i) => screen[i]).filter(Boolean);
+    if (part !== "all" && curve.points.some((i) => movers.has(i)) !== (part === "moving")) continue;
+    const places = curve.points.filter(seen).map((i) => screen[i]).filter(Boolean);
     if (places.length < 2) continue;
     ctx.beginPath();
     smoothPath(ctx, places, curve.closed);
@@ -146,23 +160,29 @@ function drawPoints(ctx, { state, visibility, radius, colours, shown }, screen) 
   screen.forEach((p, i) => {
     if (!p || !shown(i)) return;
     outline(halo, p, radius, visibility[i]);
-    if (!batches.has(colours[i])) batches.set(colours[i], { rings: new Path2D(), solid: new Path2D() });
+    if (!batches.has(colours[i])) batches.set(colours[i], newBatch());
     const batch = batches.get(colours[i]);
     outline(state[i] === CONFIRMED ? batch.solid : batch.rings, p, radius, visibility[i]);
-    if (state[i] === PLACED) outline(batch.solid, p, Math.max(1, radius * 0.45), 0);
+    if (state[i] === PLACED) outline(batch.dots, p, Math.max(0.8, radius * 0.42), 0);
   });
   const line = Math.min(1.75, Math.max(1, radius * 0.4));
   ctx.lineWidth = line + 1.75;
   ctx.strokeStyle = HALO;
   ctx.stroke(halo);
   ctx.lineWidth = line;
-  for (const [colour, { rings, solid }] of batches) {
+  for (const [colour, { rings, dots, solid }] of batches) {
     ctx.strokeStyle = colour;
     ctx.fillStyle = colour;
     ctx.fill(solid);
+    ctx.fill(dots);
     ctx.stroke(rings);
     ctx.stroke(solid);
   }
+}
+
+// Predicted points are rings, placed ones rings with a dot, confirmed ones are filled.
+function newBatch() {
+  return { rings: new Path2D(), dots: new Path2D(), solid: new Path2D() };
 }
 
 // The outline says what the photo shows of a place: a circle what is seen or not yet said, a
@@ -252,11 +272,11 @@ function drawNames(ctx, { face, settings, selection, active, shown, radius, font
   }
 }
 
-function drawPins(ctx, { comments, face, radius }, screen) {
+function drawPins(ctx, { comments, face, radius, shown }, screen) {
   ctx.font = "700 9px sans-serif";
   for (const comment of comments) {
     const i = face.scheme.points.findIndex((point) => point.name === comment.point);
-    if (i < 0 || !screen[i]) continue;
+    if (i < 0 || !screen[i] || !shown(i)) continue;
     const [x, y] = [screen[i][0] + radius + 1, screen[i][1] - radius - 1];
     ctx.beginPath();
     ctx.arc(x + 5, y - 5, 6, 0, 2 * Math.PI);

@@ -23,7 +23,7 @@ export function dragPoint(editor, i, start, pressed) {
   const begin = () => {
     change = document.begin(`drag ${editor.nameOf(i)}`);
     pulled = elastic ? elasticFollowers(editor, [i]) : [];
-    editor.startMoving(i, pulled);
+    editor.startMoving(i, pulled, [i, ...pulled.map(({ index }) => index)]);
   };
   return {
     move(screen, event) {
@@ -78,7 +78,7 @@ export function slidePoint(editor, i, curve, start) {
       if (!change && distance(screen, start) < SLACK) return;
       if (!change) {
         change = document.begin(`slide ${editor.nameOf(i)}`);
-        editor.startMoving(i, []);
+        editor.startMoving(i, [], [i]);
       }
       const wanted = view.toImage([at[0] + screen[0] - start[0], at[1] + screen[1] - start[1]]);
       change.place(i, arc.at(arc.nearest(wanted, before + gap, after - gap)));
@@ -110,7 +110,7 @@ export function dragHandle(editor, handle, start) {
       if (!change && distance(screen, start) < SLACK) return;
       if (!change) {
         change = document.begin(`${HANDLE_DEEDS[handle.name]} ${moved.length} points`);
-        editor.startMoving(-1, []);
+        editor.startMoving(-1, [], moved);
       }
       const turn = handleMap(handle.name, centre, start, screen, event.shiftKey);
       moved.forEach((i, k) => change.place(i, view.toImage(applySimilarity(turn, from[k]))));

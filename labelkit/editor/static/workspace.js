@@ -7,6 +7,7 @@ import { spreads } from "./elastic.js";
 import { drawOverlay } from "./draw.js";
 import { drawPhoto } from "./photo.js";
 import { drawMagnifier, magnifierPlace, MAGNIFIER_SIZE } from "./magnifier.js";
+import { sceneOf } from "./scene.js";
 import { frameAround } from "./selection.js";
 import { keepSettings } from "./settings.js";
 import { STATE_NAMES, uniqueId, VISIBILITY_NAMES } from "./document.js";
@@ -15,7 +16,7 @@ import { View } from "./view.js";
 const COLOUR_SETTINGS = ["colour"];
 
 export class Workspace {
-  /** `stage`: {element, photo, overlay, magnifier} (canvases); `tell`: what the outside wants to
+  /** `stage`: {element, photo, still, overlay, magnifier} (canvases); `tell`: what the outside wants to
    * hear, {command, say}. */
   constructor(stage, settings, tell) {
     this.stage = stage;
@@ -25,6 +26,7 @@ export class Workspace {
     this.view.changed = () => this.redraw("photo");
     this.contexts = {
       photo: stage.photo.getContext("2d"),
+      still: stage.still.getContext("2d"),
       overlay: stage.overlay.getContext("2d"),
       magnifier: stage.magnifier.getContext("2d"),
     };
@@ -34,6 +36,7 @@ export class Workspace {
     this.active = -1;
     this.hover = -1;
     this.followers = [];
+    this.movers = new Set();
     this.moving = null; // index of the point under the pointer while it moves, -1 for several
     this.rubber = null;
     this.tool = "move";
@@ -95,7 +98,7 @@ export class Workspace {
 
   resize(width, height, dpr) {
     this.dpr = dpr;
-    for (const name of ["photo", "overlay"]) {
+    for (const name of ["photo", "still", "overlay"]) {
       const canvas = this.stage[name];
       canvas.width = Math.max(1, Math.round(width * dpr));
       canvas.height = Math.max(1, Math.round(height * dpr));
@@ -245,8 +248,11 @@ export class Workspace {
 
   // --- while the pointer moves points
 
-  startMoving(i, followers) {
+  /** `points` are about to move, `i` among them under the pointer (-1 for none). */
+  startMoving(i, followers, points) {
     this.moving = i;
+    this.movers = new Set(points);
+    this.dirty.add("still");
     this.followers = followers;
     this.setHover(-1);
   }
@@ -254,6 +260,7 @@ export class Workspace {
   stopMoving() {
     this.moving = null;
     this.followers = [];
+    this.movers = new Set();
     this.redraw("overlay", "chrome");
   }
 
@@ -308,6 +315,7 @@ export class Workspace {
     const { dirty } = this;
     this.dirty = new Set();
     if (dirty.has("photo")) this.#drawPhoto();
+    if (dirty.has("photo") || dirty.has("still")) this.#drawStill();
     if (dirty.has("photo") || dirty.has("overlay")) this.#drawOverlay();
     if (dirty.has("chrome") && this.moving === null) for (const panel of this.panels) panel.update();
     for (const callback of this.afterFrame.splice(0)) callback();
@@ -330,34 +338,16 @@ export class Workspace {
     return Math.min(5.5, Math.max(1.6, room)) * this.settings.size;
   }
 
+  /** What does not move goes onto a layer of its own when a drag begins: a frame of the drag then
+   * costs what moves, not the whole face. */
+  #drawStill() {
+    if (this.moving !== null) drawOverlay(this.contexts.still, sceneOf(this, "still"));
+  }
+
   #drawOverlay() {
-    const { document, face, settings } = this;
-    const before = settings.compare === "before" && face?.predicted;
-    drawOverlay(this.contexts.overlay, {
-      dpr: this.dpr,
-      view: this.view,
-      settings,
-      font: this.font,
-      face,
-      places: before ? face.predicted : (document?.xy ?? []),
-      state: before ? document.state.map(() => 0) : document?.state,
-      visibility: document?.visibility,
-      locked: document?.locked ?? [],
-      box: document?.box,
-      others: face?.others ?? [],
-      comments: face?.comments ?? [],
-      radius: this.radius,
-      colours: this.colours,
-      shown: this.shown,
-      selection: this.selection,
-      active: this.active,
-      hover: this.hover,
-      followers: this.followers,
-      frame: this.frame,
-      rubber: this.rubber,
-      tool: this.tool,
-      curveOfActive: face?.scheme.curves.find((curve) => curve.points.includes(this.active)),
-    });
+    const moving = this.moving !== null;
+    if (this.stage.still.hidden === moving) this.stage.still.hidden = !moving;
+    drawOverlay(this.contexts.overlay, sceneOf(this, moving ? "moving" : "all"));
     this.#drawMagnifier();
   }
 
