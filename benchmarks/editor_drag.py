@@ -1,6 +1,6 @@
 """How quickly the editor follows the pointer: redraws a second and pointer to pixel.
 
-    python benchmarks/editor_drag.py [--host harness] [--points 98 500] [--seconds 4] [--plain]
+    python benchmarks/editor_drag.py [--host harness|panel] [--points 98 500] [--seconds 4] [--plain]
 
 A point of a face in a 1920 x 1080 photo is dragged in circles in headless Chromium, elastically
 unless ``--plain``. ``redraws_per_s`` counts the frames in which the overlay was drawn;
@@ -18,19 +18,24 @@ import math
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from playwright.async_api import Page, async_playwright
 
+from labelkit.geometry import Box, Crop
+from labelkit.prediction import Prediction
+from labelkit.project import Project
 from labelkit.scheme import Point, Scheme, load_scheme
+from labelkit.store import NewPrediction
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 from harness import Harness, made_face, serving
+from hosts import PanelServer
 
 PHOTO = (1920, 1080)
 BARS = {"redraws_per_s": 55.0, "pointer_ms": 8.0}
@@ -38,15 +43,15 @@ EVERY = 1 / 125  # seconds between two moves, as of a common mouse
 FLAGS = ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
 
 # Every frame notes when the pointer's event was made and when all was drawn.
-WATCH = """() => {
+WATCH = """(root) => {
   window.frames_seen = [];
-  window.root.labelkit.workspace.watch = ({ event, began, drawn }) => {
+  root.labelkit.workspace.watch = ({ event, began, drawn }) => {
     if (event) window.frames_seen.push([event.timeStamp, began, drawn]);
   };
 }"""
 
-GRAB = """(i) => {
-  const { view, document, workspace } = window.root.labelkit;
+GRAB = """(root, i) => {
+  const { view, document, workspace } = root.labelkit;
   const rect = workspace.stage.overlay.getBoundingClientRect();
   const [x, y] = view.toScreen(document.xy[i]);
   return [x + rect.left, y + rect.top];
@@ -69,32 +74,56 @@ def scheme_of(points: int) -> Scheme:
     )
 
 
-@dataclass
-class Opened:
-    """A page in which ``window.root`` is the editor's root, and the face has been drawn."""
-
-    page: Page
-
-
 @asynccontextmanager
-async def harness_host(page: Page, points: int, *, elastic: bool) -> AsyncIterator[Opened]:
+async def harness_host(page: Page, points: int) -> AsyncIterator[None]:
     """The editor alone, as the browser tests have it."""
     harness = Harness()
     harness.add(*made_face(scheme=scheme_of(points), size=PHOTO))
     with serving(harness):
-        settings = json.dumps({"elastic": elastic, "start": "photo"})
-        await page.goto(f"{harness.url}?settings={settings}")
-        await page.wait_for_selector("[data-ready]")
-        yield Opened(page)
+        await page.goto(harness.url)
+        yield
 
 
-HOSTS: dict[str, Callable[..., Any]] = {"harness": harness_host}
+@asynccontextmanager
+async def panel_host(page: Page, points: int) -> AsyncIterator[None]:
+    """The editor of a project, served by Panel in a process of its own."""
+    scheme = scheme_of(points)
+    face, photo = made_face(scheme=scheme, size=PHOTO)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / "photos").mkdir()
+        (folder / "photos" / "a.png").write_bytes(photo)
+        with Project.create(folder / "work", folder / "photos", scheme, read=False) as project:
+            box = Box(*face["box"], kind="user")
+            added = project.find(project.add_face("a.png", box, "somebody"))
+            crop = Crop.from_box(box, load_scheme("ibug68").plane_box)
+            made = Prediction(np.array(face["xy"]), "made@1", crop, scheme.name)
+            project.store.put_predictions([NewPrediction(added.id, made, 0.5)])
+        server = await asyncio.to_thread(PanelServer, folder / "work")
+        try:
+            await asyncio.to_thread(server.start)
+            await page.goto(server.url)
+            yield
+        finally:
+            await asyncio.to_thread(server.close)
+
+
+Host = Callable[[Page, int], AbstractAsyncContextManager[None]]
+HOSTS: dict[str, Host] = {"harness": harness_host, "panel": panel_host}
+
+
+def settings_script(*, elastic: bool) -> str:
+    """Have the editor begin with the whole photo, as if somebody had left it so."""
+    kept = json.dumps(json.dumps({"elastic": elastic, "start": "photo"}))
+    return f"localStorage.setItem('labelkit.editor.settings', {kept})"
 
 
 async def drag_in_circles(page: Page, seconds: float) -> list[list[float]]:
     """[event stamped, frame began, drawn], in ms, of every frame of a drag."""
-    x, y = await page.evaluate(GRAB, 30)
-    await page.evaluate(WATCH)
+    editor = page.locator(".lk-editor")
+    await page.locator("[data-ready]").wait_for()
+    x, y = await editor.evaluate(GRAB, 30)
+    await editor.evaluate(WATCH)
     await page.mouse.move(x, y)
     await page.mouse.down()
     clock = asyncio.get_running_loop()
@@ -130,9 +159,10 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         )
         for points in arguments.points:
             context = await browser.new_context(viewport={"width": PHOTO[0], "height": PHOTO[1]})
+            await context.add_init_script(settings_script(elastic=not arguments.plain))
             page = await context.new_page()
-            async with HOSTS[arguments.host](page, points, elastic=not arguments.plain) as opened:
-                results[str(points)] = figures(await drag_in_circles(opened.page, arguments.seconds))
+            async with HOSTS[arguments.host](page, points):
+                results[str(points)] = figures(await drag_in_circles(page, arguments.seconds))
             await context.close()
         await browser.close()
     return {"host": arguments.host, "photo": PHOTO, "elastic": not arguments.plain, "points": results}
