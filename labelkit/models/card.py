@@ -22,7 +22,16 @@ _SET_COLUMNS = ("faces", "boxes from", "found", "mean error", "95 % interval", "
 _KIND_COLUMNS = ("kind", "of faces", "found", "mean error", "95 % interval", "above 10 %")
 _GROUP_COLUMNS = ("group", "points", "mean error", "within 3 %", "within 5 %")
 _CHANGE_COLUMNS = ("box", "mean error", "moved by 10 %", "scaled by 10 %", "photo turned by 15 degrees")
-_OPTION_COLUMNS = ("option", "mean error", "gain", "95 % interval", "faces a second", "of the network")
+_OPTION_COLUMNS = (
+    "option",
+    "mean error",
+    "gain",
+    "95 % interval",
+    "above 10 %",
+    "runs of the network",
+    "faces a second",
+    "of the network",
+)
 _KINDS = {"turned": "turned by, degrees", "size": "size of the face, px", "sharpness": "sharpness"}
 
 
@@ -186,7 +195,8 @@ def _option(name: str, entry: object) -> tuple[str, ...]:
     values = _mapping(entry)
     rates = [_number(values.get(key), 1) for key in ("faces_per_s", "network_faces_per_s")]
     gain = (_signed(values.get("gain")), _interval(values.get("gain_interval")))
-    return (str(name), _percent(values.get("nme_io")), *gain, *rates)
+    cost = (_percent(values.get("fr10"), 1), _text(values.get("runs")))
+    return (str(name), _percent(values.get("nme_io")), *gain, *cost, *rates)
 
 
 def _schemes(measured: Mapping[str, Any]) -> Iterator[str]:
