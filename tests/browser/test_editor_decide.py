@@ -266,3 +266,30 @@ def test_a_photo_sent_smaller_covers_the_same_place(open_editor: Editor, harness
         list(corner),
     )
     assert alpha == 255
+
+
+def test_the_shown_photo_is_kept_however_many_are_preloaded(open_editor: Editor) -> None:
+    page = open_editor()
+    page.evaluate(
+        """async () => {
+          const [a, b] = window.faces;
+          const photo = await window.photoOf(b);
+          for (let i = 0; i < 12; i += 1) {
+            editor.preload({ ...b, key: `p${i}`, image: { ...b.image, path: `p${i}.png` } }, photo);
+          }
+          await new Promise((done) => setTimeout(done, 300));
+        }"""
+    )
+    press(page, "+")
+    page.evaluate("new Promise((done) => root.labelkit.workspace.whenDrawn(done))")
+    assert page.evaluate("root.labelkit.workspace.bitmap.width") == 900  # a closed one has none
+
+
+def test_what_a_command_could_not_do_is_shown_for_a_moment(open_editor: Editor) -> None:
+    page = open_editor()
+    press(page, "t")
+    toast = page.locator(".lk-toast")
+    assert "Place three points first" in toast.inner_text()
+    assert float(toast.evaluate("e => getComputedStyle(e).opacity")) > 0
+    toast.evaluate("e => Promise.all(e.getAnimations().map((animation) => animation.finished))")
+    assert float(toast.evaluate("e => getComputedStyle(e).opacity")) == 0

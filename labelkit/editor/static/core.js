@@ -28,6 +28,7 @@ import { Workspace } from "./workspace.js";
 
 // Faces that were left and may be asked for again at once, with their undo steps.
 const KEPT_FACES = 12;
+const TOAST_MS = 2600;
 // After these a person wants the next face.
 const MOVES_ON = ["accept", "reject", "skip", "flag", "review", "return", "next"];
 
@@ -45,7 +46,10 @@ export function createEditor(root, { onEdit = () => {}, onCommand = () => {}, se
   const photos = new Photos();
   const documents = new Map();
   const workspace = new Workspace(stage, readSettings(settings), {
-    say: (text) => setText(live, text),
+    say(text, quiet) {
+      setText(live, text);
+      if (!quiet) stage.toast.show(text);
+    },
     ask: (question) => prompt.ask(question),
     focus: () => root.focus({ preventScroll: true }),
     command: (command) => {
@@ -106,6 +110,7 @@ export function createEditor(root, { onEdit = () => {}, onCommand = () => {}, se
       setStatus(`${face.image.path}: this photo cannot be shown`, "error");
     }
     if (wanted !== document || signal.aborted) return;
+    photos.hold(face.image.path);
     workspace.show(document, bitmap, { keep: same });
     await new Promise((resolve) => workspace.whenDrawn(resolve));
     if (workspace.document === document && bitmap) root.dataset.ready = face.key;
@@ -179,8 +184,9 @@ function makeStage() {
   const magnifier = h("canvas.lk-magnifier", { hidden: true, "aria-hidden": "true" });
   const [captionName, captionText] = [h("b"), h("span")];
   const caption = h("div.lk-caption", { hidden: true, "aria-hidden": "true" }, captionName, captionText);
-  const element = h("div.lk-stage", {}, photo, still, overlay, magnifier, caption);
-  return { photo, still, overlay, magnifier, caption, captionName, captionText, element };
+  const toast = new Toast();
+  const element = h("div.lk-stage", {}, photo, still, overlay, magnifier, caption, toast.element);
+  return { photo, still, overlay, magnifier, toast, caption, captionName, captionText, element };
 }
 
 /** What lies over and on the photo and follows the settings: the caption and the picture's tone. */
@@ -199,6 +205,19 @@ function lookOf(workspace, tone) {
       setText(stage.captionText, point.definition);
     },
   };
+}
+
+// What became of a command, for those who see; screen readers have the live region.
+class Toast {
+  constructor() {
+    this.element = h("div.lk-toast", { "aria-hidden": "true" });
+  }
+
+  show(text) {
+    setText(this.element, text);
+    for (const animation of this.element.getAnimations()) animation.cancel();
+    this.element.animate({ opacity: [1, 1, 0] }, { duration: TOAST_MS, easing: "ease-in" });
+  }
 }
 
 // As wide as in the container query of panels.css.

@@ -46,9 +46,9 @@ function dropHidden(w) {
 /** Give up what is under way: a gesture, an open question, a tool, the selection, in this order.
  * With nothing to give up, Tab leaves the photo once. */
 export function escape(w) {
-  if (w.pointer.cancel()) return w.say("Taken back");
+  if (w.pointer.cancel()) return w.say("Taken back", { quiet: true });
   if (w.tool !== "move") return w.setTool("move");
   if (w.selection.size || w.active >= 0) return w.select([]);
   w.tabLeaves = true;
-  return w.say("Tab now leaves the photo");
+  return w.say("Tab now leaves the photo", { quiet: true });
 }

@@ -2,39 +2,62 @@
 
 import { svg } from "./dom.js";
 
-// A decoded photo of 24 megapixels takes 96 MB.
-const KEPT = 6;
+// What is decoded takes 4 bytes a pixel: a few large photos or many small ones are kept.
+const KEPT_PIXELS = 80e6;
+const KEPT_PHOTOS = 8;
 
 export class Photos {
   constructor() {
-    this.decoded = new Map();
+    this.decoded = new Map(); // by name, the last used last: {promise, pixels}
+    this.held = null;
   }
 
   /** Decode an encoded picture (Blob, ArrayBuffer or a view on one), or give back what was
    * decoded for the same name. Rejects when it is no picture. */
   get(name, encoded) {
-    let promise = this.decoded.get(name);
-    if (!promise) {
-      const blob = encoded instanceof Blob ? encoded : new Blob([encoded]);
-      promise = createImageBitmap(blob);
-      promise.catch(() => this.decoded.delete(name));
-    }
+    const entry = this.decoded.get(name) ?? this.#decode(name, encoded);
     this.decoded.delete(name);
-    this.decoded.set(name, promise); // the last used stands last
-    for (const [old, bitmap] of this.decoded) {
-      if (this.decoded.size <= KEPT) break;
-      this.decoded.delete(old);
-      bitmap.then((b) => b.close()).catch(() => {});
-    }
-    return promise;
+    this.decoded.set(name, entry);
+    return entry.promise;
+  }
+
+  #decode(name, encoded) {
+    const blob = encoded instanceof Blob ? encoded : new Blob([encoded]);
+    const entry = { promise: createImageBitmap(blob), pixels: 0 };
+    entry.promise.then(
+      (bitmap) => {
+        entry.pixels = bitmap.width * bitmap.height;
+        this.#trim();
+      },
+      () => this.decoded.delete(name),
+    );
+    return entry;
+  }
+
+  /** The photo that is being shown is never given up. */
+  hold(name) {
+    this.held = name;
   }
 
   has(name) {
     return this.decoded.has(name);
   }
 
+  #trim() {
+    const full = () =>
+      this.decoded.size > KEPT_PHOTOS ||
+      [...this.decoded.values()].reduce((sum, entry) => sum + entry.pixels, 0) > KEPT_PIXELS;
+    const last = [...this.decoded.keys()].at(-1);
+    for (const [name, entry] of this.decoded) {
+      if (!full()) break;
+      if (name === this.held || name === last || !entry.pixels) continue;
+      this.decoded.delete(name);
+      entry.promise.then((bitmap) => bitmap.close());
+    }
+  }
+
   close() {
-    for (const bitmap of this.decoded.values()) bitmap.then((b) => b.close()).catch(() => {});
+    for (const { promise } of this.decoded.values()) promise.then((bitmap) => bitmap.close(), () => {});
     this.decoded.clear();
   }
 }

@@ -81,7 +81,7 @@ export function setVisibility(w, value) {
   const points = chosen(w);
   if (wantsSelection(w, points)) return;
   w.document.edit(`${named(w, points)}: ${VISIBILITY_NAMES[value]}`, patch("visibility", points, () => value));
-  w.say(`${named(w, points)} ${VISIBILITY_NAMES[value]}`);
+  w.say(`${named(w, points)} ${VISIBILITY_NAMES[value]}`, { quiet: true });
 }
 
 export function removePoints(w) {

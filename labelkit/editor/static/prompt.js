@@ -4,18 +4,17 @@ import { h } from "./dom.js";
 
 export class Prompt {
   constructor(signal) {
-    this.title = h("label.lk-prompt-title", { for: "lk-prompt-text" });
-    this.text = h("textarea.lk-field", { id: "lk-prompt-text", rows: 3, maxlength: 2000 });
+    this.title = h("div.lk-prompt-title");
+    this.text = h("textarea.lk-field", { rows: 3, maxlength: 2000, "aria-label": "Text" });
     this.yes = h("button.lk-button.lk-primary", { type: "submit" }, "Add");
     const no = h("button.lk-button", { type: "button", onclick: () => this.close(null) }, "Cancel");
     this.element = h(
       "form.lk-prompt",
-      { hidden: true, role: "dialog", "aria-modal": "true", "aria-labelledby": "lk-prompt-title" },
+      { hidden: true, role: "dialog", "aria-modal": "true" },
       this.title,
       this.text,
       h("div.lk-prompt-row", {}, h("span.lk-hint", {}, "Enter sends, Shift Enter breaks the line"), no, this.yes),
     );
-    this.title.id = "lk-prompt-title";
     this.element.addEventListener("submit", (event) => this.#submitted(event), { signal });
     this.element.addEventListener("keydown", (event) => this.#keyed(event), { signal });
     this.answer = null;
@@ -26,6 +25,7 @@ export class Prompt {
     this.close(null);
     this.before = this.element.getRootNode().activeElement;
     this.title.textContent = question;
+    for (const element of [this.element, this.text]) element.setAttribute("aria-label", question);
     this.text.value = value;
     this.text.required = !optional;
     this.yes.textContent = confirm;

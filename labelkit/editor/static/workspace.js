@@ -196,8 +196,8 @@ export class Workspace {
     this.active = active;
     this.redraw("overlay", "chrome");
     if (quiet) return;
-    if (active >= 0) this.say(this.describe(active));
-    else if (this.selection.size) this.say(`${this.selection.size} points selected`);
+    if (active >= 0) this.say(this.describe(active), { quiet: true });
+    else if (this.selection.size) this.say(`${this.selection.size} points selected`, { quiet: true });
   }
 
   setActive(i) {
@@ -266,8 +266,9 @@ export class Workspace {
 
   // --- the outside
 
-  say(text) {
-    this.tell.say(text);
+  /** Tell screen readers, and unless `quiet` show for a moment what became of a command. */
+  say(text, { quiet = false } = {}) {
+    this.tell.say(text, quiet);
   }
 
   focus() {
