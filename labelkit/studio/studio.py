@@ -141,7 +141,8 @@ def change_scheme(project: Project, author: str, scheme: Scheme, renamed: Mappin
     if change.old == change.new:
         return "nothing has changed since the scheme was saved"
     switch = project.change_scheme(change, author)
-    waiting = f"; {switch.waiting} faces wait for new points" if switch.waiting else ""
+    faces = "1 face waits" if switch.waiting == 1 else f"{switch.waiting} faces wait"
+    waiting = f"; {faces} for the new points" if switch.waiting else ""
     return f"saved as revision {switch.revision.revision} of the project's scheme{waiting}"
 
 

@@ -107,7 +107,7 @@ export class Studio {
 
   // What the curve tool asks: a name, how many points.
   #buildContext() {
-    const name = h("input", { type: "text", placeholder: "name of the curve", "aria-label": "Name of the curve", maxlength: "60" });
+    const name = h("input", { type: "text", placeholder: "name of the curve", "aria-label": "Name of the new curve", maxlength: "60" });
     const count = h("input", { type: "number", min: "2", max: "200", "aria-label": "How many points" });
     name.addEventListener("input", () => {
       this.curveName = name.value;

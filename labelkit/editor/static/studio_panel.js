@@ -22,8 +22,9 @@ function field(label, input, heard) {
   input.addEventListener("change", () => heard(input.value));
   input.addEventListener("keydown", (event) => {
     event.stopPropagation(); // shortcuts are for the plane
-    if (event.key === "Enter" && input.tagName !== "TEXTAREA") input.blur();
-    if (event.key === "Escape") input.blur();
+    const ends = event.key === "Escape" || (event.key === "Enter" && input.tagName !== "TEXTAREA");
+    // Back to the plane, where shortcuts are heard; leaving the field is what tells the change.
+    if (ends) input.closest(".lk-studio").focus({ preventScroll: true });
   });
   return h("label.lk-studio-field", {}, label, input);
 }
@@ -199,7 +200,10 @@ function curvesPart(studio) {
   function row(curve, index) {
     const name = h("input", { type: "text", maxlength: "100", "aria-label": "Name of the curve" });
     name.value = curve.name;
-    name.addEventListener("keydown", (event) => event.stopPropagation());
+    name.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Enter" || event.key === "Escape") studio.root.focus({ preventScroll: true });
+    });
     name.addEventListener("change", () => change(index, { name: name.value }, "rename a curve"));
     const button = (label, title, heard) => h("button.lk-button.lk-quiet", { type: "button", title, "aria-label": title, onclick: heard }, label);
     return h(
