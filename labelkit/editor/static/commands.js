@@ -80,7 +80,7 @@ export const COMMANDS = [
     ["select_all", "All points", ["Mod+a"], (w) => w.select(w.presentShown())],
     ["select_group", "The group of the point", ["g"], selectGroup],
     ["select_curve", "The curve of the point", ["Shift+G"], selectCurve],
-    ["escape", "Give up, select nothing", ["Escape"], escape],
+    ["escape", "Give up, select nothing; then Tab leaves", ["Escape"], escape],
   ]),
   ...section("Tools", [
     ["tool_move", "Move points, select by a box", ["v"], tool("move")],

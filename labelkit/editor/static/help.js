@@ -11,6 +11,7 @@ const POINTER_HELP = [
   ["Wheel or pinch", "zooms to the pointer"],
   ["Right click on a point", "visible or occluded"],
   ["Double click on the photo", "face or whole photo"],
+  ["Signs", "ring predicted, dot placed, disc confirmed; diamond occluded, triangle self-occluded, square locked"],
 ];
 
 export class Help {
@@ -135,5 +136,5 @@ function grouped(commands, field) {
 
 function pointerHelp() {
   const rows = POINTER_HELP.map(([what, does]) => h("div", {}, h("dt", {}, what), h("dd.lk-quiet-text", {}, does)));
-  return h("section.lk-wide", {}, h("h3", {}, "Mouse, pen and touch"), h("dl", {}, ...rows));
+  return h("section.lk-wide", {}, h("h3", {}, "Mouse, pen, touch and signs"), h("dl", {}, ...rows));
 }
