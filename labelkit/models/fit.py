@@ -71,7 +71,7 @@ def fit_by_model(
     """
     faces, problems = _annotated(data)
     labels = _checked_names(faces, name, names)
-    with told(heard, "readings") as tell:
+    with told(heard, "readings of faces") as tell:
         read = _read(InverseMap(model, len(faces), tell, problems), faces, find)
     reference = load_scheme(REFERENCE_SCHEME).plane if trained is None else np.asarray(trained, np.float64)
     places = _places_by_model(read, reference)
