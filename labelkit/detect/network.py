@@ -145,13 +145,15 @@ def normalize(pixels: Tensor) -> Tensor:
 def cells(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Centres (K, 2) in px and strides (K,) of all cells of an image, finest map first."""
     centres, strides = [], []
-    for stride in STRIDES:
-        rows, columns = height // stride, width // stride
-        y = (torch.arange(rows, device=device) + 0.5) * stride - 0.5
-        x = (torch.arange(columns, device=device) + 0.5) * stride - 0.5
-        centres.append(torch.stack([x.repeat(rows), y.repeat_interleave(columns)], dim=1))
-        strides.append(torch.full((rows * columns,), float(stride), device=device))
-    return torch.cat(centres), torch.cat(strides)
+    # Kept for the next image, which may be one to learn from.
+    with torch.inference_mode(False):
+        for stride in STRIDES:
+            rows, columns = height // stride, width // stride
+            y = (torch.arange(rows, device=device) + 0.5) * stride - 0.5
+            x = (torch.arange(columns, device=device) + 0.5) * stride - 0.5
+            centres.append(torch.stack([x.repeat(rows), y.repeat_interleave(columns)], dim=1))
+            strides.append(torch.full((rows * columns,), float(stride), device=device))
+        return torch.cat(centres), torch.cat(strides)
 
 
 def decode(raw: Tensor, centres: Tensor, strides: Tensor) -> Answers:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SIDES = (640, 160)
 
 #: Boxes of a better score are kept. Chosen on ``scenes/dev`` (benchmarks/detector.py).
-MIN_SCORE = 0.5
+MIN_SCORE = 0.55
 
 #: Candidates of cells overlap; those that share more than this with the best are averaged into it.
 _SAME_BOX = 0.6
@@ -56,22 +56,16 @@ class FoundFace:
 class FaceFinder:
     """The detector that comes with labelkit; finds faces leaning by up to 60 degrees.
 
-    ``path`` names another file of ``labelkit fit detector``. Raises `UnavailableError` where there is
-    no such file, `CheckpointError` where it holds something else.
+    ``network`` is another file of ``labelkit fit detector``, or a folded network that is at hand. Raises
+    `UnavailableError` where there is no such file, `CheckpointError` where it holds something else.
     """
 
     name = "facefinder"
 
-    def __init__(self, path: str | Path | None = None, min_score: float = MIN_SCORE) -> None:
-        self._network = load_network(bundled_weights() if path is None else Path(path))
-        self._min_score = min_score
-
-    @classmethod
-    def around(cls, network: FaceNet, min_score: float = MIN_SCORE) -> FaceFinder:
-        """A detector of a network that is at hand, such as one in training."""
-        finder = cls.__new__(cls)
-        finder._network, finder._min_score = network, min_score
-        return finder
+    def __init__(self, network: FaceNet | str | Path | None = None, min_score: float = MIN_SCORE) -> None:
+        if network is None or isinstance(network, (str, Path)):
+            network = load_network(Path(network) if network is not None else bundled_weights())
+        self._network, self._min_score = network, min_score
 
     def detect(self, image: RGBImage) -> list[Box]:
         """Faces in (H, W, 3) uint8 RGB, best first."""

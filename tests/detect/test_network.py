@@ -46,6 +46,13 @@ def test_cells_have_their_centres_where_the_pixel_centre_rule_says():
     assert centres[strides == 8][:, 0].mean() == np.arange(64).mean()
 
 
+def test_after_finding_faces_a_network_can_learn(network):
+    with torch.inference_mode():
+        network(torch.zeros(1, 3, 32, 96))
+    network(torch.zeros(1, 3, 32, 96)).boxes.sum().backward()
+    assert network.out.weight.grad is not None
+
+
 def test_boxes_and_points_are_placed_from_the_cell_in_its_strides():
     raw = torch.zeros(1, 1, 15)
     raw[..., 1:3] = torch.tensor([1.0, -0.5])

@@ -22,7 +22,8 @@ from labelkit.train.fit import SOURCES, TERMS_300W
 #: What is known of the folders of photos, by a part of their names; others have their owners' terms.
 _SOURCES = {
     **SOURCES,
-    "scenes": "whole photos of AFW, HELEN and LFPW, boxes and points from 300-W annotations",
+    "scenes": "whole photos of AFW, HELEN and LFPW with boxes and points from 300-W annotations; "
+    "research use, not commercial",
 }
 
 #: Data with 300-W annotations, by a part of their names.
@@ -116,7 +117,7 @@ def fit_detector(
 
     def judge(network: FaceNet) -> tuple[float, float]:
         assert dev is not None
-        found = measure(FaceFinder.around(network).detect, dev.scenes)
+        found = measure(FaceFinder(network).detect, dev.scenes)
         return 100 * found.recall, found.others / found.photos
 
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +138,7 @@ def state_path(out: Path) -> Path:
 def _card(trainer: DetectorTrainer, name: str, network: FaceNet, dev: SceneSet | None) -> dict[str, Any]:
     recipe = asdict(trainer.recipe)
     recipe.pop("network")
-    found = None if dev is None else measure(FaceFinder.around(network).detect, dev.scenes)
+    found = None if dev is None else measure(FaceFinder(network).detect, dev.scenes)
     return {
         "name": name,
         "labelkit": __version__,
