@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import math
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,6 +29,7 @@ from labelkit.landmarks import Face, Landmarks, State
 from labelkit.progress import in_notebook
 from labelkit.project.deciding import Decision
 from labelkit.project.project import Project
+from labelkit.queue import ORDER
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.store import (
     FINISHED,
@@ -38,8 +41,9 @@ from labelkit.store import (
     StoredPrediction,
 )
 
-#: The queue is read in pieces of so many faces.
-_AHEAD = 500
+#: The queue is read in pieces of so many faces, at its end not more often than every few seconds.
+_AHEAD = 100
+_PATIENCE = 5.0
 
 #: States in which a face no longer waits for anybody.
 _SETTLED = (*FINISHED, FaceState.REJECTED, FaceState.SKIPPED)
@@ -95,6 +99,7 @@ class Desk:
         self._session = f"editor of {author}"
         self._queued = order is None
         self._order = order if order is not None else []
+        self._waiting, self._asked = 0, -math.inf
         self._sizes: dict[str, tuple[int, int]] = {}
         if order is None:
             self._extend()
@@ -132,7 +137,7 @@ class Desk:
         if following is None and self._queued and self._extend():
             following = self._following(place)
         before = self._order[place - 1] if place else None
-        return Neighbours(before, following, place + 1, len(self._order))
+        return Neighbours(before, following, place + 1, max(len(self._order), self._waiting))
 
     def _following(self, place: int) -> str | None:
         """The next face; of a queue, the next that still waits."""
@@ -143,9 +148,14 @@ class Desk:
 
     def _extend(self) -> bool:
         """Take up what waits and is not in the order yet; whether there was anything."""
+        if time.monotonic() - self._asked < _PATIENCE:
+            return False
+        self._asked = time.monotonic()
         known = set(self._order)
-        limit = len(known) + _AHEAD
-        waiting = [str(self._project.find(item.face).id) for item in self._project.queue(limit)]
+        if not known:
+            counts = self._store.count_by_state()
+            self._waiting = sum(counts[FaceState(state)] for state in ORDER)
+        waiting = [str(self._project.find(item.face).id) for item in self._project.queue(len(known) + _AHEAD)]
         new = [key for key in waiting if key not in known]
         self._order += new
         return bool(new)
@@ -237,24 +247,22 @@ class Desk:
     # Edits
 
     def record(self, entry: str, kind: Kind, sheet: Sheet, edit: Edit) -> Reply:
-        face, journals = self._face(sheet.key), self._store.journal
+        face_id, journals = int(sheet.key), self._store.journal
         with self._store.together():
             if not journals.claim(entry):
                 return Reply(fresh=False)
-            before = journals.read(face.id, self._session)
-            stack = () if before is None else before.done if kind != "redo" else before.undone[::-1]
-            if kind == "edit":
-                seen = {"revision": sheet.revision, "scheme": sheet.scheme_revision}
-                journals.append(face.id, self._session, self.author, {**edit.to_json(), **seen})
-                known = [one.id for one in sheet.done[-1:]]
-                stale = [delta.edit.get("id") for delta in stack[-1:]] != known
-            else:
-                if not stack or stack[-1].edit.get("id") != edit.id:
-                    raise InputError(f"there is nothing to {kind}: another window has gone on since")
-                step = journals.undo if kind == "undo" else journals.redo
-                step(face.id, self._session)
-                stale = False
-        return Reply(stale=stale, crossed=self._crossed(self._face(sheet.key), sheet.revision))
+            face = self._face(sheet.key)
+            done, undone = journals.ends(face_id, self._session)
+            last = undone if kind == "redo" else done
+            last_id = None if last is None else last.edit.get("id")
+            if kind != "edit" and last_id != edit.id:
+                raise InputError(f"there is nothing to {kind}: another window has gone on since")
+            seen = {"revision": sheet.revision, "scheme": sheet.scheme_revision}
+            said = {**edit.to_json(), **seen} if kind == "edit" else None
+            journals.add(face_id, self._session, self.author, kind, said)
+        known = sheet.done[-1].id if sheet.done else None
+        stale = kind == "edit" and last_id != known
+        return Reply(stale=stale, crossed=self._crossed(face, sheet.revision))
 
     # Decisions
 

@@ -20,6 +20,8 @@ from labelkit.store.part import Part
 from labelkit.store.tables import editor_entries, journal_entries, journals
 from labelkit.store.values import Delta, Journal, OpenJournal
 
+Kind = Literal["edit", "undo", "redo"]
+
 
 class Journals(Part):
     """The journals of a store. A journal belongs to one face and one session of an editor (any
@@ -38,22 +40,44 @@ class Journals(Part):
 
     def append(self, face_id: int, session: str, author: str, edit: Mapping[str, Any]) -> Journal:
         """Write one edit (a JSON object). What could have been redone no longer can."""
+        return self._added(face_id, session, author, "edit", edit)
+
+    def ends(self, face_id: int, session: str) -> tuple[Delta | None, Delta | None]:
+        """The edit that an undo would take back and the one that a redo would bring back, None where
+        there is none; takes no longer for a journal of a thousand edits."""
+        with self._database.read() as connection:
+            journal = _open(connection, face_id, session)
+            if journal is None:
+                return None, None
+            done, undone = _standing(connection, journal)
+            return _delta(connection, journal, done), _delta(connection, journal, undone)
+
+    def add(
+        self, face_id: int, session: str, author: str, kind: Kind, edit: Mapping[str, Any] | None
+    ) -> None:
+        """As `append`, `undo` or `redo`, without reading what the journal says then."""
         checked_text(session, "a session")
         checked_text(author, "an author")
-        edit = checked_object(edit, "an edit")
+        checked = None if edit is None else checked_object(edit, "an edit")
         with self._database.write() as connection:
             load_face(connection, face_id)
-            journal = _open(connection, face_id, session) or _begin(connection, face_id, session, author)
-            _add(connection, journal, "edit", edit)
-            return _read(connection, journal)
+            journal = _open(connection, face_id, session)
+            if kind == "edit":
+                journal = journal or _begin(connection, face_id, session, author)
+            else:
+                stacks = ([], []) if journal is None else _standing(connection, journal)
+                if not stacks[kind == "redo"]:
+                    raise InputError(f"there is nothing to {kind}")
+            assert journal is not None
+            _add(connection, journal, kind, checked if kind == "edit" else None)
 
     def undo(self, face_id: int, session: str) -> Journal:
         """Take the last edit back; `InputError` when there is none."""
-        return self._step(face_id, session, "undo")
+        return self._added(face_id, session, "", "undo", None)
 
     def redo(self, face_id: int, session: str) -> Journal:
         """Bring back the edit that was undone last; `InputError` when there is none."""
-        return self._step(face_id, session, "redo")
+        return self._added(face_id, session, "", "redo", None)
 
     def read(self, face_id: int, session: str) -> Journal | None:
         """The open journal of a session, None when it has none."""
@@ -77,14 +101,14 @@ class Journals(Part):
             rows = connection.execute(query.order_by(journals.c.touched.desc(), journals.c.id.desc())).all()
         return [OpenJournal(row.face_id, row.session, row.author, row.touched) for row in rows]
 
-    def _step(self, face_id: int, session: str, kind: Literal["undo", "redo"]) -> Journal:
-        with self._database.write() as connection:
-            row = _open(connection, face_id, session)
-            journal = None if row is None else _read(connection, row)
-            if row is None or journal is None or not (journal.done if kind == "undo" else journal.undone):
-                raise InputError(f"there is nothing to {kind}")
-            _add(connection, row, kind, None)
-            return _read(connection, row)
+    def _added(
+        self, face_id: int, session: str, author: str, kind: Kind, edit: Mapping[str, Any] | None
+    ) -> Journal:
+        with self._database.together():
+            self.add(face_id, session, author, kind, edit)
+            journal = self.read(face_id, session)
+        assert journal is not None
+        return journal
 
 
 def close_journal(connection: Connection, face_id: int, session: str, revision: int | None) -> None:
@@ -121,20 +145,46 @@ def _add(connection: Connection, journal: Row[Any], kind: str, edit: Mapping[str
     connection.execute(update(journals).where(journals.c.id == journal.id).values(touched=time))
 
 
-def _read(connection: Connection, journal: Row[Any]) -> Journal:
-    query = (
-        select(journal_entries)
-        .where(journal_entries.c.journal_id == journal.id)
-        .order_by(journal_entries.c.sequence)
-    )
-    done: list[Delta] = []
-    undone: list[Delta] = []
-    for row in connection.execute(query):
-        if row.kind == "edit":
-            done.append(Delta(row.sequence, row.time, row.edit))
+def _standing(connection: Connection, journal: Row[Any]) -> tuple[list[int], list[int]]:
+    """The numbers of the edits that are done and of those that are undone, in the order in which an
+    undo and a redo take them from the end."""
+    entries = journal_entries.c
+    query = select(entries.sequence, entries.kind).where(entries.journal_id == journal.id)
+    done: list[int] = []
+    undone: list[int] = []
+    for sequence, kind in connection.execute(query.order_by(entries.sequence)):
+        if kind == "edit":
+            done.append(sequence)
             undone.clear()
-        elif row.kind == "undo":
+        elif kind == "undo":
             undone.append(done.pop())
         else:
             done.append(undone.pop())
-    return Journal(journal.face_id, journal.session, journal.author, tuple(done), tuple(reversed(undone)))
+    return done, undone
+
+
+def _delta(connection: Connection, journal: Row[Any], numbers: list[int]) -> Delta | None:
+    """The last of these edits."""
+    if not numbers:
+        return None
+    entries = journal_entries.c
+    query = select(entries.sequence, entries.time, entries.edit).where(
+        entries.journal_id == journal.id, entries.sequence == numbers[-1]
+    )
+    return Delta(*connection.execute(query).one())
+
+
+def _read(connection: Connection, journal: Row[Any]) -> Journal:
+    entries = journal_entries.c
+    done, undone = _standing(connection, journal)
+    query = select(entries.sequence, entries.time, entries.edit).where(
+        entries.journal_id == journal.id, entries.kind == "edit"
+    )
+    edits = {row.sequence: Delta(*row) for row in connection.execute(query)}
+    return Journal(
+        journal.face_id,
+        journal.session,
+        journal.author,
+        tuple(edits[number] for number in done),
+        tuple(edits[number] for number in reversed(undone)),
+    )

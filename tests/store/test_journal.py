@@ -39,6 +39,21 @@ def test_edits_are_undone_and_redone(store: Store, make: Any) -> None:
         store.journal.redo(face, "tab")
 
 
+def test_the_ends_are_what_undo_and_redo_would_take(store: Store, make: Any) -> None:
+    (face,) = make.faces()
+    assert store.journal.ends(face, "tab") == (None, None)
+    for n in range(3):
+        store.journal.add(face, "tab", "me", "edit", {"n": n})
+    store.journal.add(face, "tab", "me", "undo", None)
+    done, undone = store.journal.ends(face, "tab")
+    journal = store.journal.read(face, "tab")
+    assert journal is not None
+    assert (done, undone) == (journal.done[-1], journal.undone[0])
+    assert edits(journal) == ([0, 1], [2])
+    with pytest.raises(InputError, match="nothing to redo"):
+        store.journal.add(face, "other tab", "me", "redo", None)
+
+
 def test_an_entry_is_new_once(store: Store) -> None:
     assert store.journal.claim("page/1")
     assert not store.journal.claim("page/1")

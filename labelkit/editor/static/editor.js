@@ -27,6 +27,13 @@ class Hosted {
     this.root = h("div.lk-host", {}, h("style", {}, hostStyles), this.banner.element, this.stage);
     if (host.place) this.root.classList.add(host.place);
     el.append(this.root);
+    this.pressed = false;
+    this.lifetime = new AbortController();
+    const whole = { capture: true, signal: this.lifetime.signal };
+    this.root.addEventListener("pointerdown", () => (this.pressed = true), whole);
+    for (const end of ["pointerup", "pointercancel"]) {
+      window.addEventListener(end, () => (this.pressed = false), whole);
+    }
     this.editor = createEditor(this.stage, {
       onEdit: (entry) => this.#edit(entry),
       onCommand: (command) => this.#command(command),
@@ -62,6 +69,7 @@ class Hosted {
   close() {
     if (this.closed) return;
     this.closed = true;
+    this.lifetime.abort();
     this.outbox.close();
     this.host.close();
     this.editor.destroy();
@@ -162,12 +170,20 @@ class Hosted {
     this.banner.show(status.conflict ?? null);
   }
 
+  /** Whether a hand is in the middle of something that a new page would cut short. */
+  #busy() {
+    const focus = this.root.getRootNode().activeElement;
+    return this.pressed || Boolean(focus?.matches?.("input, textarea, select"));
+  }
+
   /** After a lost connection only a new page gets a new one; what is unsaved waits for it. */
   async #knock() {
     while (!this.closed && !this.outbox.connected) {
       await new Promise((resolve) => setTimeout(resolve, KNOCKING));
       const safe = this.outbox.kept || this.outbox.unsaved === 0;
-      if (safe && (await serverAnswers()) && !this.outbox.connected) location.reload();
+      if (!safe || !(await serverAnswers()) || this.#busy() || this.outbox.connected) continue;
+      location.reload();
+      return; // a second reload would only begin the first one anew
     }
   }
 }

@@ -73,7 +73,7 @@ export function bytesOf(host, name) {
 export async function serverAnswers() {
   try {
     const script = document.querySelector("script[src]")?.src ?? location.href;
-    await fetch(script, { cache: "no-store" });
+    await fetch(script, { method: "HEAD", cache: "no-store" });
     return true;
   } catch {
     return false;

@@ -6,7 +6,8 @@ import { uniqueId } from "./document.js";
 
 const RETRY = 1500; // ms without an answer before everything is sent again
 const PATIENCE = 4000; // ms without an answer before it is called offline
-const AT_ONCE = 500; // entries in one message
+const AT_ONCE = 500; // entries in one message, and characters: servers refuse large ones
+const LONGEST_MESSAGE = 2_000_000;
 const MOST_KEPT = 3_000_000; // characters in localStorage
 
 export class Outbox {
@@ -111,12 +112,24 @@ export class Outbox {
   }
 
   #send() {
-    const entries = this.entries.slice(0, AT_ONCE).map((item) => item.entry);
+    const entries = this.#first();
     this.sent = performance.now();
     this.lastSent = entries.length ? entries[entries.length - 1].seq : 0;
     const { client, attempt } = this;
     if (this.connected) this.send(JSON.stringify({ client, attempt, entries }));
     this.changed();
+  }
+
+  /** As many of the oldest entries as go into one message. */
+  #first() {
+    const entries = [];
+    let size = 0;
+    for (const { entry } of this.entries.slice(0, AT_ONCE)) {
+      size += JSON.stringify(entry).length;
+      if (entries.length && size > LONGEST_MESSAGE) break;
+      entries.push(entry);
+    }
+    return entries;
   }
 
   #keep() {
