@@ -1,4 +1,5 @@
-"""The journey on example faces: find them, label them by two schemes, export, draw."""
+"""The journey on example faces: find them, label them by two schemes, export, draw, and a project of
+them for the app."""
 
 from __future__ import annotations
 
@@ -16,7 +17,11 @@ from labelkit.images import ImageFile, example_faces, find_images
 from labelkit.models.predictor import LandmarkModel
 from labelkit.models.stream import Photo
 from labelkit.overlay import Shape
+from labelkit.prelabel.child import predictor
+from labelkit.prelabel.files import database
 from labelkit.prelabel.predict import Labelled, label_photos, write_labels
+from labelkit.prelabel.work import prelabel
+from labelkit.project import Project
 from labelkit.scheme import Scheme, load_scheme
 
 SCHEMES = ("ibug68", "wflw98")
@@ -67,6 +72,20 @@ def run_demo(model: LandmarkModel, out: Path, images: Path | None = None) -> Dem
         sheet,
         tuple(dict.fromkeys(loss for report in reports for loss in report.losses)),
     )
+
+
+def example_project(model: LandmarkModel, report: DemoReport, out: Path) -> Path:
+    """A project of the demo's photos in ``out/project``, prelabelled, for the app to serve; one that
+    is there already is gone on with, and keeps what was labelled in it."""
+    folder = out / "project"
+    made = database(folder).exists()
+    scheme = load_scheme(SCHEMES[-1])
+    opened = Project.open(folder) if made else Project.create(folder, report.photos, scheme, name="demo")
+    with opened as project:
+        if made:
+            project.scan()
+        prelabel(project.store, project.images, predictor(model), model.id)
+    return folder
 
 
 def _photos(out: Path, images: Path | None) -> tuple[Path, list[ImageFile]]:

@@ -67,7 +67,7 @@ def histogram(
 ) -> str:
     """Bars over a scale; ``edges`` has one more than ``counts``, ``marks`` are places on the scale
     with what is there."""
-    width, height, left, right, top, bottom = 560, 210, 34, 552, 14, 170
+    width, height, left, right, top, bottom = 560, 222, 34, 552, 26, 182
     high = max(max(counts, default=0), 1)
     step = (right - left) / max(len(counts), 1)
 
@@ -91,8 +91,8 @@ def histogram(
     ]
     for at, what in marks:
         x = across(at)
-        drawn.append(_tag("line", {"class": "mark", "x1": x, "x2": x, "y1": top - 6, "y2": bottom}))
-        drawn.append(_tag("text", {"class": "value", "x": x + 5, "y": top + 2}, what))
+        drawn.append(_tag("line", {"class": "mark", "x1": x, "x2": x, "y1": top - 12, "y2": bottom}))
+        drawn.append(_tag("text", {"class": "value", "x": x + 5, "y": top - 8}, what))
     return _chart(drawn, width, height, label)
 
 

@@ -87,7 +87,7 @@ class View:
             self._name,
             parts.row(self._write),
             title="What to write",
-            width=460,
+            width=490,
         )
         result = parts.card(self._told, self._preview, parts.row(self._review), title="What goes out")
         self._name.value = self._suggested()

@@ -27,9 +27,9 @@ class ImportLabels:
         self._session = session
         self._path: Path | None = None
         self._told = parts.html("")
-        formats = {_BY_FILE: None, **{entry.title: entry.name for entry in FORMATS.values()}}
+        formats = {_BY_FILE: "", **{entry.title: entry.name for entry in FORMATS.values()}}
         self._format = pn.widgets.Select(name="Format", options=formats, width=300, margin=0)
-        schemes = {_BY_FILE: None, **{name: name for name in builtin_schemes()}}
+        schemes = {_BY_FILE: "", **{name: name for name in builtin_schemes()}}
         self._scheme = pn.widgets.Select(name="Scheme of the file", options=schemes, width=220, margin=0)
         self._counts = parts.choice(
             {"are confirmed": "confirmed", "are to be reviewed": "to-review"}, "confirmed"
@@ -53,7 +53,7 @@ class ImportLabels:
             )
             place.param.watch(self._session.guarded(lambda event: self._named(event.new)), "value")
             pieces.append(place)
-        counts = parts.row(parts.html("The labels", width=70, sizing_mode="fixed"), self._counts)
+        counts = parts.row(parts.html("The labels", width=84, sizing_mode="fixed"), self._counts)
         pieces += [parts.row(self._format, self._scheme), counts, self._told, parts.row(self._import)]
         return parts.card(*pieces, title="Import labels that exist already")
 
@@ -88,10 +88,10 @@ class ImportLabels:
         report = await self._session.aside(
             lambda: project.import_annotations(
                 path,
-                self._format.value,
+                self._format.value or None,
                 author=self._session.author,
                 as_=self._counts.value,
-                scheme=self._scheme.value,
+                scheme=self._scheme.value or None,
             )
         )
         self._told.object = _said(report)

@@ -113,8 +113,14 @@ def _people(found: Corrections) -> pn.Column:
         (name, [(float(count), colour) for count, colour in zip(counts, colours, strict=True)])
         for name, counts in found.people.items()
     ]
-    legend = "<p class='muted small'>faces last touched: finished, in progress or returned, set aside</p>"
+    names = ("finished", "in progress or returned", "set aside")
+    marks = "".join(_key(colour, name) for colour, name in zip(colours, names, strict=True))
+    legend = f"<p class='small muted'>{marks}</p>"
     return parts.card(parts.html(bars(rows, "faces by person") + legend), title="Progress by person")
+
+
+def _key(colour: str, name: str) -> str:
+    return f"<span class='key'><i style='background:{colour}'></i>{name}</span>"
 
 
 def _doubts(found: Corrections) -> pn.Column:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import signal
+import socket
 from collections.abc import Callable, Iterable
 from importlib import import_module, resources
 from pathlib import Path
@@ -80,13 +81,14 @@ def _server(shared: Shared, port: int, host: str, hosts: frozenset[str]) -> Serv
         options = {"auth_provider": Gate(shared), "cookie_secret": shared.users.secret}
     pages = {f"/{name}": _opening(shared, name) for name in PAGES}
     try:
+        port = port or _free_port(host)  # Bokeh wants to know it before it takes one
         return pn.io.server.get_server(
             {"/": _opening(shared, ""), **pages},
             port=port,
             address=host,
             title=f"{shared.project.settings.name} · labelkit",
             # Bokeh cannot split IPv6 addresses from their ports.
-            websocket_origin=[f"{name}:{port or '*'}" for name in sorted(hosts) if ":" not in name],
+            websocket_origin=[f"{name}:{port}" for name in sorted(hosts) if ":" not in name],
             extra_patterns=handlers,
             ico_path=str(resources.files("labelkit.app").joinpath("static/favicon.ico")),
             unused_session_lifetime_milliseconds=_FORGET,
@@ -95,6 +97,12 @@ def _server(shared: Shared, port: int, host: str, hosts: frozenset[str]) -> Serv
         )
     except OSError as error:
         raise InputError(_refused(error, port, host)) from error
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0)) as found:
+        port: int = found.getsockname()[1]
+    return port
 
 
 def _opening(shared: Shared, page: str) -> Callable[[], Any]:
@@ -111,7 +119,7 @@ def _refused(error: OSError, port: int, host: str) -> str:
         return (
             f"port {port} of {host} is in use; choose another one with --port, or let it be found: --port 0"
         )
-    if error.errno in (errno.EADDRNOTAVAIL, -2, -5):
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"{host!r} is no address of this machine"
     return f"port {port} of {host} cannot be used ({error.strerror or error})"
 

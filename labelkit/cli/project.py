@@ -75,6 +75,7 @@ def new(
     say("What to do next:")
     say(f"    labelkit prelabel {shown(folder)}            find faces and predict their points")
     say(f"    labelkit import {shown(folder)} FILE         if you have labels already")
+    say(f"    labelkit serve {shown(folder)}               both, and everything else, in the browser")
 
 
 def scan(folder: ProjectDir, no_hash: NoHash = False, as_json: AsJson = False) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labelkit.cli.output import STDERR, AsJson, Device, ModelName, note, note_all, say, say_json, shown
+from labelkit.cli.output import STDERR, AsJson, Device, ModelName, note_all, say, say_json, shown
+from labelkit.cli.serve import Port, run
 
 if TYPE_CHECKING:
     from labelkit.demo import DemoReport
@@ -23,11 +24,15 @@ def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop before the app is served.")] = False,
     model: ModelName = "base",
     device: Device = "auto",
+    port: Port = 5006,
     as_json: AsJson = False,
 ) -> None:
-    """The journey on example faces: find them, label them by two schemes, export, draw."""
+    """The journey on example faces: find them, label them by two schemes, export, draw, and serve them.
+
+    The app ends with Ctrl-C; with --json or --no-serve it is not served at all.
+    """
     with STDERR.status("loading the model"):
-        from labelkit.demo import run_demo
+        from labelkit.demo import example_project, run_demo
         from labelkit.models.registry import load_model
 
         network = load_model(model, device)
@@ -38,10 +43,12 @@ def demo(
     note_all([f"{file.path}: no face" for file in found.no_face])
     if as_json:
         say_json(_facts(report))
-    else:
-        _tell(report)
+        return
+    _tell(report)
     if not no_serve:
-        note("The app that shows and corrects these labels comes with a later release.")
+        with STDERR.status("making a project of them"):
+            project = example_project(network, report, out)
+        run(project, port, "127.0.0.1")
 
 
 def _facts(report: DemoReport) -> dict[str, object]:

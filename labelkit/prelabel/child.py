@@ -145,27 +145,23 @@ def _load(folder: Path, arguments: Mapping[str, Any]) -> Loaded:
 
     name = str(arguments["model"])
     model = load_model(local_model(folder, name) or name, str(arguments.get("device", "auto")))
+    passes, flip = arguments.get("passes"), bool(arguments.get("flip", False))
+    return Loaded(model.id, predictor(model, passes, flip), model.card)
+
+
+def predictor(model: LandmarkModel, passes: int | None = None, flip: bool = False) -> Predict:
+    """What `prelabel` asks about photos: the detector for faces, ``model`` for their points."""
 
     def predict(
         photos: Iterable[tuple[ImageFile, tuple[Box, ...] | None]], scheme: Scheme
     ) -> Iterable[Result]:
-        return _predict(model, photos, scheme, arguments)
+        from labelkit.detect import detect_faces
+        from labelkit.models.stream import Photo, predict_photos
 
-    return Loaded(model.id, predict, model.card)
+        asked = (Photo(file, boxes) for file, boxes in photos)
+        return predict_photos(model, asked, scheme, find=detect_faces, passes=passes, flip=flip)
 
-
-def _predict(
-    model: LandmarkModel,
-    photos: Iterable[tuple[ImageFile, tuple[Box, ...] | None]],
-    scheme: Scheme,
-    arguments: Mapping[str, Any],
-) -> Iterable[Result]:
-    from labelkit.detect import detect_faces
-    from labelkit.models.stream import Photo, predict_photos
-
-    asked = (Photo(file, boxes) for file, boxes in photos)
-    passes, flip = arguments.get("passes"), bool(arguments.get("flip", False))
-    return predict_photos(model, asked, scheme, find=detect_faces, passes=passes, flip=flip)
+    return predict
 
 
 def main(arguments: list[str]) -> int:

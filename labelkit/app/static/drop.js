@@ -2,17 +2,17 @@
 
 const CSS = `
 :host { display: block; }
-.drop { border: 2px dashed var(--lk-strong); border-radius: 12px; padding: 24px; text-align: center; color: var(--lk-muted);
+.zone { border: 2px dashed var(--lk-strong); border-radius: 12px; padding: 24px; text-align: center; color: var(--lk-muted);
   background: var(--lk-sunken); transition: background .12s, border-color .12s; }
-.drop.over { border-color: var(--lk-accent); background: var(--lk-accent-soft); }
+.zone.over { border-color: var(--lk-accent); background: var(--lk-accent-soft); }
 b { color: var(--lk-text); font-weight: 600; }
 button { font: 550 13.5px var(--lk-font); border: 1px solid var(--lk-strong); background: var(--lk-surface); color: var(--lk-text);
   border-radius: 8px; padding: 6px 13px; cursor: pointer; margin: 10px 4px 0; }
 button:focus-visible { outline: 2px solid var(--lk-accent); outline-offset: 2px; }
-.bar { height: 8px; border-radius: 99px; background: var(--lk-line); overflow: hidden; margin: 14px auto 6px; max-width: 420px; }
-.bar i { display: block; height: 100%; background: var(--lk-accent); width: 0; }
+.sent { height: 8px; border-radius: 99px; background: var(--lk-line); overflow: hidden; margin: 14px auto 6px; max-width: 420px; }
+.sent i { display: block; height: 100%; background: var(--lk-accent); width: 0; }
 .bad { color: var(--lk-bad); text-align: left; margin: 8px auto 0; max-width: 560px; max-height: 130px; overflow: auto; font-size: 12.5px; }
-input { display: none; }
+input, [hidden] { display: none; }
 `
 
 /** Every file of a drop, folders walked through. */
@@ -38,7 +38,7 @@ async function dropped(transfer) {
 const batchName = () => [...crypto.getRandomValues(new Uint8Array(8))].map((n) => n.toString(16).padStart(2, "0")).join("")
 
 async function sendAll(model, el, files) {
-  const bar = el.querySelector(".bar"), told = el.querySelector(".told"), bad = el.querySelector(".bad")
+  const bar = el.querySelector(".sent"), told = el.querySelector(".told"), bad = el.querySelector(".bad")
   const batch = batchName(), taken = []
   bad.replaceChildren()
   bar.hidden = false
@@ -61,13 +61,13 @@ async function sendAll(model, el, files) {
 
 export default {
   render({ model, el }) {
-    el.innerHTML = `<style>${CSS}</style><div class="drop"><div><b class="title"></b><br><span class="hint"></span></div>
+    el.innerHTML = `<style>${CSS}</style><div class="zone"><div><b class="title"></b><br><span class="hint"></span></div>
       <button class="files">Choose files…</button><button class="folder">Choose a folder…</button>
-      <div class="bar" hidden><i></i></div><div class="told" role="status"></div><div class="bad" role="alert"></div>
+      <div class="sent" hidden><i></i></div><div class="told" role="status"></div><div class="bad" role="alert"></div>
       <input type="file" multiple class="pick"><input type="file" webkitdirectory class="pick-folder"></div>`
     el.querySelector(".title").textContent = model.title
     el.querySelector(".hint").textContent = model.hint
-    const zone = el.querySelector(".drop")
+    const zone = el.querySelector(".zone")
     let busy = false
     const take = async (files) => {
       const wanted = model.kind === "photo" ? files.filter((file) => file.type.startsWith("image/")) : files
