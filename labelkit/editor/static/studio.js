@@ -15,6 +15,7 @@ function render({ model, el }) {
   root.studio = new Studio(root, new StudioLink(hostOf(model), ending.signal), ending.signal);
   const end = () => ending.abort();
   if (typeof model.save_changes === "function") {
+    root.classList.add("lk-studio-cell"); // a notebook's output has no height of its own
     el.append(root);
     return end;
   }

@@ -1,16 +1,15 @@
 // The scheme studio: its parts put together. Knows no host but what `StudioLink` says.
 
 import { groupColours } from "./colours.js";
-import { spreadEvenly } from "./curves.js";
 import { h, setText } from "./dom.js";
 import { readStored, writeStored } from "./settings.js";
 import { followTheme } from "./theme.js";
-import { problemsOf, SchemeDraft, schemeOf, unmirrored } from "./studio_draft.js";
-import { movePoints, pairPoints, removePoints, setCurves } from "./studio_edit.js";
+import { StudioActions } from "./studio_actions.js";
+import { buildCurveBar } from "./studio_curvebar.js";
+import { problemsOf, SchemeDraft, schemeOf } from "./studio_draft.js";
 import { heatRange, wanderAt, wanderWord } from "./studio_heat.js";
-import { listenToKeys, SHORTCUTS } from "./studio_keys.js";
+import { listenToKeys } from "./studio_keys.js";
 import { unpackGallery } from "./studio_link.js";
-import { freeName } from "./studio_names.js";
 import { buildPanel } from "./studio_panel.js";
 import { drawPlane, PlaneView } from "./studio_plane.js";
 import { Previews } from "./studio_previews.js";
@@ -22,8 +21,9 @@ const STORE_KEY = "labelkit.studio.settings";
 const STANDARD = { mirroring: true, snapping: true, names: false, opacity: 0.9, heat: false, count: 7 };
 const TELL_AFTER = 200; // ms without a change before Python checks the draft
 
-export class Studio {
+export class Studio extends StudioActions {
   constructor(root, link, signal) {
+    super();
     this.root = root;
     this.link = link;
     this.signal = signal;
@@ -67,11 +67,11 @@ export class Studio {
     this.live = h("span.lk-studio-said", { role: "status", "aria-live": "polite" });
     this.problems = h("details.lk-studio-problems");
     this.legend = h("div.lk-studio-legend", { hidden: true });
-    this.context = h("div.lk-studio-context", { hidden: true });
+    this.curveBar = buildCurveBar(this);
     this.toolbar = buildToolbar(this);
     this.panel = buildPanel(this);
     this.previews = new Previews(() => this.redraw());
-    this.stage = h("div.lk-studio-stage", {}, this.canvas, this.context, this.legend);
+    this.stage = h("div.lk-studio-stage", {}, this.canvas, this.curveBar.element, this.legend);
     this.dialog = h("dialog.lk-studio-dialog");
     const middle = h("div.lk-studio-middle", {}, this.stage, h("div.lk-studio-status", {}, this.problems, this.live, this.place));
     this.root.append(
@@ -80,7 +80,6 @@ export class Studio {
       this.dialog,
     );
     followTheme(this.root, () => "auto", this.signal);
-    this.#buildContext();
     this.#offerUnsaved();
     this.tools = new PlaneTools(this, this.canvas, this.signal);
     listenToKeys(this, this.signal);
@@ -103,45 +102,6 @@ export class Studio {
     for (const open of this.root.querySelectorAll("details.lk-studio-details[open], details.lk-studio-problems[open]")) {
       if (!path.includes(open)) open.open = false;
     }
-  }
-
-  // What the curve tool asks: a name, how many points.
-  #buildContext() {
-    const name = h("input", { type: "text", placeholder: "name of the curve", "aria-label": "Name of the new curve", maxlength: "60" });
-    const count = h("input", { type: "number", min: "2", max: "200", "aria-label": "How many points" });
-    name.addEventListener("input", () => {
-      this.curveName = name.value;
-    });
-    count.addEventListener("input", () => {
-      const wanted = Math.round(Number(count.value));
-      if (!(wanted >= 2 && wanted <= 200)) return;
-      this.set("count", wanted);
-      if (this.sketch) this.sketch.count = wanted;
-      this.redraw();
-    });
-    for (const input of [name, count]) {
-      input.addEventListener("keydown", (event) => {
-        event.stopPropagation();
-        if (event.key === "Enter") this.tools.finishCurve();
-        if (event.key === "Escape" || event.key === "Enter") this.root.focus();
-      });
-    }
-    const hint = h("span.lk-studio-dim");
-    const done = h("button.lk-button.lk-primary", { type: "button", onclick: () => this.tools.finishCurve() }, "Done");
-    this.context.append(name, h("label", {}, count, " points"), done, hint);
-    this.contextParts = { name, count, done, hint };
-    this.showContext();
-  }
-
-  /** Bring the curve tool's line up to date. */
-  showContext() {
-    const { name, count, done, hint } = this.contextParts;
-    this.context.hidden = this.tool !== "curve";
-    if (this.root.getRootNode().activeElement !== name) name.value = this.curveName;
-    count.value = String(this.sketch?.count ?? this.settings.count);
-    done.disabled = (this.sketch?.control.length ?? 0) < 2;
-    const drawn = this.sketch?.control.length ?? 0;
-    setText(hint, drawn ? "Enter ends, Backspace takes back, Esc drops" : "Click along the curve; click the first place again to close it");
   }
 
   // --- what is drawn
@@ -368,7 +328,7 @@ export class Studio {
     this.sketch = null;
     this.snap = null;
     this.canvas.dataset.tool = tool;
-    this.showContext();
+    this.curveBar.update();
     this.stale = true;
     this.redraw();
   }
@@ -419,7 +379,7 @@ export class Studio {
     else if (this.sketch) this.sketch = null;
     else if (this.tool !== "select") this.useTool("select");
     else this.select([]);
-    this.showContext();
+    this.curveBar.update();
     this.redraw();
   }
 
@@ -433,112 +393,6 @@ export class Studio {
   say(text, kind = "") {
     setText(this.live, text);
     this.live.dataset.kind = kind;
-  }
-
-  // --- what is done
-
-  undo() {
-    const label = this.draft.undo();
-    this.say(label ? `Undone: ${label}` : "Nothing to undo");
-  }
-
-  redo() {
-    const label = this.draft.redo();
-    this.say(label ? `Redone: ${label}` : "Nothing to redo");
-  }
-
-  nudge(dx, dy) {
-    const places = new Map();
-    for (const { id, x, y } of this.draft.state.points) if (this.selection.has(id)) places.set(id, [x + dx, y + dy]);
-    if (places.size) this.draft.replace(movePoints(this.draft.state, places, this.settings.mirroring), "nudge");
-  }
-
-  removeSelected() {
-    if (!this.selection.size) return;
-    const before = this.draft.state.points.length;
-    const next = removePoints(this.draft.state, [...this.selection], this.settings.mirroring);
-    this.draft.replace(next, `delete ${before - next.points.length} points`);
-    this.say(`Deleted ${before - next.points.length} points (Ctrl+Z brings them back)`);
-  }
-
-  lastGroup() {
-    const { points } = this.draft.state;
-    const [first] = this.selection;
-    return points.find(({ id }) => id === first)?.group ?? "";
-  }
-
-  spreadCurve(index) {
-    const { state } = this.draft;
-    const curve = state.curves[index];
-    const byId = new Map(state.points.map((point) => [point.id, point]));
-    const places = curve.ids.map((id) => [byId.get(id).x, byId.get(id).y]);
-    const middle = (i) => this.settings.mirroring && state.partner.get(curve.ids[i]) === curve.ids[i];
-    const even = spreadEvenly(places, curve.closed, middle);
-    const moved = new Map(curve.ids.map((id, i) => [id, even[i]]));
-    // Of a pair on one curve the second follows the first.
-    if (this.settings.mirroring) {
-      for (const id of curve.ids) {
-        const partner = state.partner.get(id);
-        if (partner !== id && moved.has(id) && moved.has(partner)) moved.delete(partner);
-      }
-    }
-    this.draft.replace(movePoints(state, moved, this.settings.mirroring), `spread ${curve.name}`);
-  }
-
-  curveFromSelection() {
-    const { state } = this.draft;
-    const ids = state.points.filter(({ id }) => this.selection.has(id)).map(({ id }) => id);
-    if (ids.length < 2) {
-      this.say("Select two points or more; the curve follows their order", "warn");
-      return;
-    }
-    const name = freeName("curve", new Set(state.curves.map((curve) => curve.name)));
-    this.draft.replace(setCurves(state, [...state.curves, { name, ids, closed: false }]), `curve ${name}`);
-  }
-
-  // --- symmetry
-
-  symmetryText() {
-    const { points } = this.draft.state;
-    const lonely = unmirrored(this.draft.state).length;
-    if (!points.length) return "There is no point yet.";
-    if (!lonely) return `Symmetric: all ${points.length} points have their mirror image.`;
-    return `${points.length - lonely} of ${points.length} points have their mirror image.`;
-  }
-
-  showUnmirrored() {
-    const lonely = unmirrored(this.draft.state).map(({ point }) => point.id);
-    this.select(lonely);
-    this.wrong = new Set(lonely);
-    this.say(this.symmetryText());
-  }
-
-  pairSelected() {
-    const [first, second, ...more] = this.selection;
-    if (second === undefined || more.length) {
-      this.say("Select exactly two points: the second goes to the mirror image of the first", "warn");
-      return;
-    }
-    this.draft.replace(pairPoints(this.draft.state, first, second), "pair");
-  }
-
-  symmetrise() {
-    return this.#throughPython("symmetrise", {}, "make symmetric");
-  }
-
-  mirrorHalf(keep) {
-    return this.#throughPython("mirror", { keep }, `mirror the ${keep} half`);
-  }
-
-  // The scheme goes there without its mirror table where that is not true.
-  async #throughPython(name, content, label) {
-    try {
-      const { scheme } = await this.link.request(name, { scheme: schemeOf(this.draft.state), ...content });
-      this.draft.replace(this.draft.take(scheme), label);
-      this.say(this.symmetryText());
-    } catch (error) {
-      this.say(error.message, "bad");
-    }
   }
 
   // --- ambiguity
@@ -567,82 +421,5 @@ export class Studio {
       h("span", {}, "How far a point wanders (of the eye distance)"),
       h("div.lk-studio-scale", {}, h("span", {}, percent(low)), h("span.lk-studio-ramp", { "aria-hidden": "true" }), h("span", {}, `${percent(high)} +`)),
     );
-  }
-
-  // --- files
-
-  startFrom(scheme) {
-    const empty = { name: "my_scheme", title: "", version: "1", description: "", source: "", points: [], mirror: [], curves: [], normalizers: {} };
-    this.draft.replace(this.draft.take(scheme ?? empty), scheme ? `start from ${scheme.name}` : "start empty");
-    this.select([]);
-    if (!scheme) this.useTool("add");
-  }
-
-  async importFile(file) {
-    try {
-      const { scheme } = await this.link.request("read", { scheme: JSON.parse(await file.text()) });
-      this.draft.replace(this.draft.take(scheme), `import ${scheme.name}`);
-      this.select([]);
-      this.say(`Imported ${scheme.name} with ${scheme.points.length} points`);
-    } catch (error) {
-      this.say(`${file.name}: ${error instanceof SyntaxError ? "is not JSON" : error.message}`, "bad");
-    }
-  }
-
-  exportFile() {
-    const scheme = schemeOf(this.draft.state);
-    const text = `${JSON.stringify(scheme, null, 1)}\n`;
-    const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    const anchor = h("a", { href: url, download: `${scheme.name || "scheme"}.json` });
-    anchor.click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
-    this.say(`Exported ${scheme.name}.json`);
-  }
-
-  async save() {
-    if (!this.canSave || !this.draft.dirty || this.broken()) return;
-    const { state } = this.draft;
-    const content = { scheme: schemeOf(state), renamed: this.draft.renamed() };
-    try {
-      const { lines } = await this.link.request("plan", content);
-      if (lines.length && !(await this.#confirm(lines))) return;
-      const { saved } = await this.link.request("save", content);
-      this.draft.markSaved(state);
-      this.say(saved, "good");
-    } catch (error) {
-      this.say(error.message, "bad");
-    }
-  }
-
-  /** Show what saving would change; resolves to whether to go on. */
-  #confirm(lines) {
-    return new Promise((resolve) => {
-      const answer = (yes) => () => {
-        this.dialog.close();
-        resolve(yes);
-      };
-      this.dialog.replaceChildren(
-        h("h2", {}, "Save this scheme?"),
-        h("ul", {}, ...lines.map((line) => h("li", {}, line))),
-        h(
-          "div.lk-studio-buttons",
-          {},
-          h("button.lk-button", { type: "button", onclick: answer(false) }, "Cancel"),
-          h("button.lk-button.lk-primary", { type: "button", autofocus: true, onclick: answer(true) }, "Save"),
-        ),
-      );
-      this.dialog.oncancel = () => resolve(false);
-      this.dialog.showModal();
-    });
-  }
-
-  help() {
-    const rows = SHORTCUTS.map(({ keys, text }) =>
-      h("div.lk-studio-shortcut", {}, h("span", {}, ...keys.map((key) => h("kbd.lk-kbd", {}, key))), h("span", {}, text)),
-    );
-    const close = h("button.lk-button", { type: "button", autofocus: true, onclick: () => this.dialog.close() }, "Close");
-    this.dialog.replaceChildren(h("h2", {}, "Keyboard and mouse"), h("div.lk-studio-shortcuts", {}, ...rows), h("div.lk-studio-buttons", {}, close));
-    this.dialog.oncancel = null;
-    this.dialog.showModal();
   }
 }

@@ -221,7 +221,7 @@ export class PlaneTools {
     const added = { place, id: own };
     control.push(added);
     if (own === null) this.gesture = { kind: "control", control: added };
-    studio.showContext();
+    studio.curveBar.update();
   }
 
   /** Take the last place of the curve that is being drawn back. */
@@ -229,7 +229,7 @@ export class PlaneTools {
     const { studio } = this;
     studio.sketch?.control.pop();
     if (!studio.sketch?.control.length) studio.sketch = null;
-    studio.showContext();
+    studio.curveBar.update();
     studio.redraw();
   }
 
@@ -262,7 +262,7 @@ export class PlaneTools {
     studio.draft.replace(result.state, `draw ${name}`);
     studio.select(result.ids);
     studio.say(`Drew ${name} with ${result.ids.length} points`);
-    studio.showContext();
+    studio.curveBar.update();
   }
 
   wheel(event) {
