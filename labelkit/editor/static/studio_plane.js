@@ -250,18 +250,22 @@ function drawLabels(ctx, scene) {
   const { view, state, names, selection, hover, look } = scene;
   ctx.font = `500 11px ${look.font}`;
   ctx.textBaseline = "middle";
-  for (const point of state.points) {
-    const alone = selection.size <= 3 && selection.has(point.id);
-    if (names || alone || point.id === hover) label(ctx, view.toScreen([point.x, point.y]), point.name, view);
+  const taken = []; // where two names would lie on each other the later one waits for a closer look
+  const important = ({ id }) => id === hover || (selection.size <= 3 && selection.has(id));
+  const shown = state.points.filter((point) => names || important(point));
+  for (const point of [...shown.filter(important), ...shown.filter((other) => !important(other))]) {
+    label(ctx, view.toScreen([point.x, point.y]), point.name, view, taken);
   }
-  if (scene.snap?.name) label(ctx, view.toScreen(scene.snap.place), `snap to ${scene.snap.name}`, view);
+  if (scene.snap?.name) label(ctx, view.toScreen(scene.snap.place), `snap to ${scene.snap.name}`, view, []);
 }
 
 // Dark on light letters with a dark edge: readable on any skin, hair or map.
-function label(ctx, [x, y], text, view) {
+function label(ctx, [x, y], text, view, taken) {
   const shown = text.length > 40 ? `${text.slice(0, 39)}…` : text;
   const width = ctx.measureText(shown).width;
   const left = x + 12 + width > view.width ? x - 12 - width : x + 12;
+  if (taken.some(([x0, y0, x1]) => left < x1 && left + width > x0 && Math.abs(y - y0) < 12)) return;
+  taken.push([left, y, left + width]);
   ctx.lineJoin = "round";
   ctx.lineWidth = 3;
   ctx.strokeStyle = "rgba(10, 12, 16, 0.8)";
