@@ -17,6 +17,7 @@ import numpy as np
 from ipycanvas import Canvas, MultiCanvas
 from numpy.typing import ArrayLike
 from PIL import Image
+from traitlets import default
 
 from labelkit.atomic import replacing
 from labelkit.errors import InputError
@@ -57,7 +58,20 @@ def draw(
     return FaceCanvas(*draw_over(as_photo(image), shapes, size, view, level))
 
 
-class Layer(Canvas):  # type: ignore[misc]  # ipycanvas has no types
+class PictureLayer(Canvas):  # type: ignore[misc]  # ipycanvas has no types
+    """A canvas that begins with a picture (PNG), in every page that shows it."""
+
+    def __init__(self, png: bytes, **traits: Any) -> None:
+        self._png = png
+        super().__init__(**traits)
+
+    # As a default, since the browser draws it only when it is there from the first message on.
+    @default("image_data")
+    def _picture(self) -> bytes:
+        return self._png
+
+
+class Layer(Canvas):  # type: ignore[misc]
     """A canvas whose coordinates are px of the photo, also after `clear`."""
 
     def __init__(self, frame: tuple[float, ...], **traits: Any) -> None:
@@ -93,8 +107,7 @@ class FaceCanvas(MultiCanvas):  # type: ignore[misc]
         a, b, x, y = (getattr(self._to_canvas, name) for name in ("a", "b", "tx", "ty"))
         self.over = Layer((a, b, -b, a, x, y), width=width, height=height)
         self._png = _png(picture)
-        self[0].set_trait("image_data", self._png)
-        self._canvases = [self[0], self.over]
+        self._canvases = [PictureLayer(self._png, width=width, height=height), self.over]
         self.on_msg(self.over._handle_frontend_event)
         self.on_client_ready(self.over.begin)
 
