@@ -162,7 +162,7 @@ def _say_terms(card: dict[str, Any]) -> None:
     terms = str(card.get("terms", ""))
     if terms and terms not in _terms_said:
         _terms_said.add(terms)
-        _log.warning("face detector %s: %s", card.get("name"), terms)
+        _log.warning("face detector: %s", terms)
 
 
 def _overlap(one: Array, many: Array) -> Array:
