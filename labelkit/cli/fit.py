@@ -31,7 +31,9 @@ class Report(Protocol):
 
 
 def fit(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="base, paper-s16, tiny to try data, or detector.")],
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="base, paper-s16, tiny to try data, or detector.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The model file to write: NAME.safetensors.")],
     more: Annotated[
         list[Path] | None,
