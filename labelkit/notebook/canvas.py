@@ -88,6 +88,8 @@ class Layer(Canvas):  # type: ignore[misc]
 
     def begin(self) -> None:
         """Bring an empty canvas of a page that was loaded anew into the photo's frame."""
+        # ipycanvas names a canvas only when it is another than the last, of which this page knows nothing.
+        self._canvas_manager._current_canvas = None
         self.set_transform(*self._frame)
 
 

@@ -93,6 +93,7 @@ def test_a_page_that_is_loaded_anew_draws_in_the_same_frame(monkeypatch: pytest.
     names = sent(canvas, monkeypatch)
     canvas.over._handle_frontend_event(None, {"event": "client_ready"}, [])
     assert names == ["setTransform"]
+    assert canvas.over._canvas_manager._current_canvas is None  # and the next command names its canvas
 
 
 def test_the_mouse_is_heard_on_the_layer_to_draw_on() -> None:
