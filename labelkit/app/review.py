@@ -37,6 +37,11 @@ class View:
         self._body = pn.Column(sizing_mode="stretch_both", margin=0)
         self._editors: dict[str, Editor] = {}
         self._grids: dict[str, GridView] = {}
+        bar = parts.row(self._filter, pn.layout.HSpacer(), self._mode)
+        # One and the same each time: the grid turns to this page, too, for the editor.
+        self._layout = pn.Column(
+            bar, self._body, css_classes=["lk-desk"], sizing_mode="stretch_both", margin=0
+        )
         for widget in (self._filter, self._mode):
             widget.param.watch(session.guarded(lambda _: self._fill()), "value")
 
@@ -48,8 +53,7 @@ class View:
             self._mode.value = _EDITOR  # which fills the page
         else:
             self._fill()
-        bar = parts.row(self._filter, pn.layout.HSpacer(), self._mode)
-        return pn.Column(bar, self._body, css_classes=["lk-desk"], sizing_mode="stretch_both", margin=0)
+        return self._layout
 
     def refresh(self, before: Pulse, now: Pulse) -> None:
         if before.states == now.states and before.scheme == now.scheme:
@@ -96,7 +100,7 @@ class View:
             self._editors = {name: Editor(desk, None if face is None else str(face))}
             return self._editors[name]
         if face is not None:
-            editor.show(str(face))
+            editor.go_to(str(face))
         return editor
 
     def _nothing(self) -> str:

@@ -123,7 +123,8 @@ class FaceGrid {
     this.current = this.anchor = 0;
     this.enlarge(false);
     this.elements = tiles.map(makeTile);
-    this.area.replaceChildren(...this.elements);
+    const none = h("p.lk-none", {}, "Nobody waits here any more. What was decided last can be undone.");
+    this.area.replaceChildren(...(tiles.length ? this.elements : [none]));
     this.layout();
     this.show();
   }
@@ -135,7 +136,11 @@ class FaceGrid {
   }
 
   layout() {
-    if (!this.tiles.length) return;
+    if (!this.tiles.length) {
+      this.area.style.gridTemplateColumns = "1fr";
+      this.root.dataset.ready = "true";
+      return;
+    }
     const { clientWidth, clientHeight } = this.area;
     if (!clientWidth) return;
     const { columns, size } = columnsFor(this.tiles.length, clientWidth - 20, clientHeight - 20);
@@ -293,7 +298,7 @@ class FaceGrid {
 export default {
   render({ model, el }) {
     const ended = new AbortController();
-    const root = h("div.lk-root.lk-grid", { tabindex: "0", "data-lm-suppress-shortcuts": "true", "aria-label": "Faces, many at once" });
+    const root = h("div.lk-root.lk-faces", { tabindex: "0", "data-lm-suppress-shortcuts": "true", "aria-label": "Faces, many at once" });
     el.append(h("style", {}, themeStyles, gridStyles), root);
     followTheme(root, () => "auto", ended.signal);
     const grid = new FaceGrid(root, {
