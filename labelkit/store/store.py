@@ -23,9 +23,7 @@ from labelkit.store.predictions import PredictionCalls
 from labelkit.store.schemes import SchemeCalls, first_scheme
 
 
-class Store(
-    SchemeCalls, ImageCalls, BrowseCalls, FaceCalls, HistoryCalls, AnnotationCalls, PredictionCalls
-):
+class Store(SchemeCalls, ImageCalls, BrowseCalls, FaceCalls, HistoryCalls, AnnotationCalls, PredictionCalls):
     """The project's SQLite database. Threads may share it; processes open their own.
 
     Every call is one short transaction: it happens as a whole or not at all, and when it has
