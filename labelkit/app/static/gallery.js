@@ -162,7 +162,12 @@ export default {
       el.dataset.ready = "true"
     }
     model.on("items", draw)
-    model.on("pages", () => foot.replaceChildren(pager(model)))
+    // They do not all change at the same moment.
+    const number = () => {
+      foot.replaceChildren(pager(model))
+      el.dataset.page = model.page
+    }
+    for (const name of ["page", "pages"]) model.on(name, number)
     draw()
   },
 }
