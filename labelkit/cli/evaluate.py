@@ -58,6 +58,12 @@ def evaluate(
     images: LabelImages = None,
     flip: Flip = False,
     passes: Passes = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset", help="Ask for the points as this data set of the model's training means them."
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad annotation.")] = False,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -73,7 +79,16 @@ def evaluate(
     from labelkit.train.evaluate import evaluate as compare
 
     network = load_model(model, device)
-    result = compare(network, labels, chosen, boxes=boxes.value, find=detect_faces, passes=passes, flip=flip)
+    result = compare(
+        network,
+        labels,
+        chosen,
+        boxes=boxes.value,
+        find=detect_faces,
+        passes=passes,
+        flip=flip,
+        dataset=dataset,
+    )
     note_all(result.problems)
     figures = result.to_dict()
     if len(result.problems) == len(labels.by_image()):

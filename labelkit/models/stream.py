@@ -70,28 +70,30 @@ def predict_photos(
     find: Callable[[RGBImage], list[Box]] | None = None,
     passes: int | None = None,
     flip: bool = False,
+    dataset: str | None = None,
     batch: int = 16,
     threads: int = 2,
 ) -> Iterator[PhotoResult]:
     """The photos in order, each with a prediction per face.
 
     ``find`` looks for the faces of photos without boxes (needed where there are such);
-    ``passes`` and ``flip`` as in `LandmarkModel.predict`. What is wrong with a photo is in
+    ``passes``, ``flip`` and ``dataset`` as in `LandmarkModel.predict`. What is wrong with a photo is in
     its result, and the rest goes on.
     """
 
     def load(photo: Photo) -> _Loaded:
         return _load(photo, scheme, model.size, find, passes)
 
+    plane = model.prompts(scheme, dataset)
     waiting: list[_Loaded] = []
     # On a CPU the network keeps every core busy by itself. A loader beside it would hold up one
     # of its threads, for which all the others then wait.
     for loaded in _ahead(load, photos, threads, in_turn=model.device.type == "cpu"):
         waiting.append(loaded)
         if sum(len(entry.crops) for entry in waiting) >= batch:
-            yield from _finish(model, waiting, scheme, flip, batch)
+            yield from _finish(model, waiting, scheme, plane, flip, batch)
             waiting = []
-    yield from _finish(model, waiting, scheme, flip, batch)
+    yield from _finish(model, waiting, scheme, plane, flip, batch)
 
 
 def _load(
@@ -149,7 +151,7 @@ def _ahead(
 
 
 def _finish(
-    model: LandmarkModel, waiting: list[_Loaded], scheme: Scheme, flip: bool, batch: int
+    model: LandmarkModel, waiting: list[_Loaded], scheme: Scheme, plane: Array, flip: bool, batch: int
 ) -> Iterator[PhotoResult]:
     """Run all passes over the waiting photos, a batch of faces at a time."""
     number = 0
@@ -158,7 +160,7 @@ def _finish(
         if not faces:
             break
         for start in range(0, len(faces), batch):
-            _place(model, faces[start : start + batch], scheme, flip, number)
+            _place(model, faces[start : start + batch], plane, flip, number)
         number += 1
     for entry in waiting:
         predictions = [
@@ -169,15 +171,15 @@ def _finish(
 
 
 def _place(
-    model: LandmarkModel, faces: list[tuple[_Loaded, int]], scheme: Scheme, flip: bool, number: int
+    model: LandmarkModel, faces: list[tuple[_Loaded, int]], plane: Array, flip: bool, number: int
 ) -> None:
     """One pass over one batch; cuts the next crops of faces that have another pass to go."""
     pixels = np.stack([entry.pixels[i] for entry, i in faces])
     valid = np.stack([entry.valid[i] for entry, i in faces])
-    points, anchors = model.place_pixels(pixels, valid, scheme.plane, flip)
+    points, anchors = model.place_pixels(pixels, valid, plane, flip)
     for (entry, i), found, at in zip(faces, points, anchors, strict=True):
         if entry.photo is not None and entry.passes[i] > number + 1:
-            entry.crops[i] = model.next_crop(entry.crops[i], found, at, scheme.plane)
+            entry.crops[i] = model.next_crop(entry.crops[i], found, at, plane)
             entry.pixels[i], entry.valid[i] = sample_crop(entry.photo, entry.crops[i], model.size)
         else:
             entry.points[i] = found

@@ -110,13 +110,15 @@ def evaluate(
     find: Callable[[RGBImage], list[Box]] | None = None,
     passes: int | None = None,
     flip: bool = False,
+    dataset: str | None = None,
     batch: int = 16,
 ) -> Evaluation:
     """Predict every labelled face of ``data`` and compare.
 
     With boxes from annotations the true points serve for nothing but their tight box; with
-    a detector, ``find`` gives the boxes, best first. Raises `InputError` when no face has
-    landmarks of the scheme.
+    a detector, ``find`` gives the boxes, best first. ``dataset`` asks for the points as a data set
+    of the model's training means them. Raises `InputError` when no face has landmarks of the scheme,
+    or the model knows no such data set.
     """
     truth = _labelled(data, scheme)
     photos = [
@@ -128,7 +130,9 @@ def evaluate(
         return find(image)[:MOST_DETECTIONS] if find is not None else []
 
     started = time.perf_counter()
-    results = predict_photos(model, photos, scheme, find=best, passes=passes, flip=flip, batch=batch)
+    results = predict_photos(
+        model, photos, scheme, find=best, passes=passes, flip=flip, dataset=dataset, batch=batch
+    )
     found: list[Match] = []
     missed: list[Match] = []
     extra = 0

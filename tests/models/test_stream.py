@@ -12,6 +12,7 @@ import torch
 from numpy.testing import assert_allclose
 from PIL import Image
 
+from labelkit.errors import InputError
 from labelkit.geometry import Box
 from labelkit.images import ImageFile, RGBImage
 from labelkit.models import stream
@@ -62,6 +63,22 @@ def test_a_stream_gives_what_predict_gives_in_order(
         for a, b in zip(alone, result.predictions, strict=True):
             # The sampler rounds to 1/32 px, which a second crop makes visible.
             assert_allclose(a.xy, b.xy, atol=1e-3 if passes == 1 else 0.05)
+
+
+def test_points_can_be_asked_for_as_a_data_set_of_the_training_means_them(
+    tmp_path: Path, model: LandmarkModel
+) -> None:
+    shifts = {"other": np.full((len(SCHEME), 2), 0.05)}
+    knowing = LandmarkModel(model.network, model.card, shifts, torch.device("cpu"), "fp32")
+    (photo,) = photos(tmp_path, 1)
+    assert photo.boxes is not None
+    (alone,) = knowing.predict([photo.image.load()], photo.boxes, SCHEME, dataset="other")
+    (plain,) = next(iter(predict_photos(knowing, [photo], SCHEME))).predictions
+    (result,) = next(iter(predict_photos(knowing, [photo], SCHEME, dataset="other"))).predictions
+    assert_allclose(result.xy, alone.xy, atol=1e-3)
+    assert np.abs(result.xy - plain.xy).mean() > 0.5
+    with pytest.raises(InputError, match="no offsets of 'nobody'"):
+        list(predict_photos(knowing, [photo], SCHEME, dataset="nobody"))
 
 
 def test_a_broken_photo_is_named_and_the_rest_goes_on(tmp_path: Path, model: LandmarkModel) -> None:

@@ -30,6 +30,9 @@ class PlaneModel:
     def __init__(self, shift: float = 0.0) -> None:
         self.shift = shift
 
+    def prompts(self, scheme: Scheme, dataset: str | None = None) -> np.ndarray:
+        return scheme.plane
+
     def place_pixels(self, pixels: RGBImage, valid: object, plane: np.ndarray, flip: bool = False) -> tuple:
         points = np.repeat(plane[None] + (self.shift, 0.0), len(pixels), axis=0)
         return points, points[:, :0]
