@@ -16,7 +16,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Playwright,
+    Request,
+    sync_playwright,
+)
 
 from .harness import Harness, made_face, serving
 
@@ -81,7 +89,13 @@ def watch(page: Page, troubles: list[str]) -> None:
         "console",
         lambda message: troubles.append(f"console: {message.text}") if message.type == "error" else None,
     )
-    page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url} {request.failure}"))
+
+    def failed(request: Request) -> None:
+        # A page that is loaded again lets go of what it was still fetching.
+        if request.failure != "net::ERR_ABORTED":
+            troubles.append(f"failed: {request.url} {request.failure}")
+
+    page.on("requestfailed", failed)
     page.on(
         "response",
         lambda answer: troubles.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None,
