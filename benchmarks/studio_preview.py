@@ -25,7 +25,7 @@ import time
 import numpy as np
 import panel as pn
 import torch
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Error, Page, sync_playwright
 
 from labelkit.studio import SchemeStudio
 from labelkit.studio.faces import ExampleRow
@@ -75,7 +75,7 @@ def timed(row: ExampleRow) -> tuple[list[float], list[float]]:
         cpu.append((time.process_time() - used) * 1000)
         return found
 
-    row.place = measured  # type: ignore[method-assign]
+    row.place = measured  # type: ignore[method-assign]  # a stopwatch around the real one
     return times, cpu
 
 
@@ -117,7 +117,7 @@ def wait_for(page: Page, url: str) -> None:
         try:
             page.goto(url)
             return
-        except Exception:  # noqa: BLE001 - the server is not up yet
+        except Error:  # the server is not up yet
             time.sleep(0.3)
     page.goto(url)
 

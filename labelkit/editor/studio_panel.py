@@ -42,7 +42,7 @@ class StudioPane(JSComponent):
         **params: Any,
     ) -> None:
         self.session = StudioSession(scheme, examples, self._show, ghosts=ghosts, plan=plan, save=save)
-        super().__init__(  # type: ignore[no-untyped-call]
+        super().__init__(  # type: ignore[no-untyped-call]  # Panel declares no types here
             setup=self.session.setup, **{"sizing_mode": "stretch_both", **params}
         )
         self.param.watch(self._hear, ["query", "draft", "requests"], onlychanged=True)

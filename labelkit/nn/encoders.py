@@ -118,6 +118,7 @@ def _widen_slow_products(backbone: nn.Module) -> None:
             and module.groups > 1
             and (module.stride[0] > 1 or module.kernel_size[0] > 3)
         ):
+            # In place, since a wrapper would give timm's weights other names.
             module.forward = partial(_full_precision, module.forward)  # type: ignore[method-assign]
 
 
