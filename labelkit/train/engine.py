@@ -19,7 +19,6 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from labelkit.checkpoint import load_checkpoint, save_checkpoint
 from labelkit.errors import CheckpointError
 from labelkit.models.build import build_tufa
 from labelkit.models.tufa import TUFA
@@ -30,6 +29,7 @@ from labelkit.train.offsets import Offsets, reference_dataset
 from labelkit.train.pack import FacePack
 from labelkit.train.queries import Queries, QuerySampler, draw_dense
 from labelkit.train.recipes import Recipe
+from labelkit.train.state import read_state, update_average, write_state
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.modules.parameters(), self.recipe.clip)
         self.optimizer.step()
         self.step_number += 1
-        self._update_average()
+        update_average(self.average, self.modules, self.step_number, self.recipe.ema)
         self.seconds += time.monotonic() - started
         return float(loss.detach())
 
@@ -174,43 +174,15 @@ class Trainer:
 
     def save_state(self, path: Path) -> None:
         """Everything that is needed to go on: weights, averages, moments, step and clock."""
-        tensors = {f"model.{name}": value for name, value in self.modules.state_dict().items()}
-        tensors |= {f"average.{name}": value for name, value in self.average.items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(v) for key, v in state.items()}
         card = {"kind": "training state", "step": self.step_number, "seconds": self.seconds}
-        save_checkpoint(path, tensors, {**card, **self._same_run()})
+        write_state(path, self.modules, self.average, self.optimizer, {**card, **self._same_run()})
 
     def load_state(self, path: Path) -> None:
         """Go on where `save_state` stopped; raises `CheckpointError`, saying what differs, for
         the state of another run."""
-        tensors, card = load_checkpoint(path)
-        card = {"dense points": 0, **card}  # states kept before there were any
-        differing = [name for name, value in self._same_run().items() if card.get(name) != value]
-        if differing:
-            raise CheckpointError(f"{path}: is the state of another run ({' and '.join(differing)} differ)")
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
-        for name, value in tensors.items():
-            part, rest = name.split(".", 1)
-            parts[part][rest] = value.to(self.device)
-        try:
-            self.modules.load_state_dict(parts["model"])
-        except RuntimeError as error:
-            raise CheckpointError(f"{path}: does not fit this recipe's network") from error
-        self.average = parts["average"]
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in parts["optimizer"].items():
-            index, key = name.split(".", 1)
-            moments.setdefault(int(index), {})[key] = value
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        for number, parameter in enumerate(parameters):
-            # The fused step walks through memory: moments lie there as their weights do
-            # (channels last), which no file keeps.
-            for key, value in moments.get(number, {}).items():
-                if value.shape == parameter.shape:
-                    moments[number][key] = torch.empty_like(parameter).copy_(value)
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.average, card = read_state(
+            path, self.modules, self.optimizer, self._same_run(), self.device, usual={"dense points": 0}
+        )
         self.step_number, self.seconds = int(card["step"]), float(card["seconds"])
 
     def _same_run(self) -> dict[str, Any]:
@@ -311,16 +283,6 @@ class Trainer:
         errors = distance.nanmean(1)
         distances = [pack.scheme.normalizer(xy) for xy in batch.points.double().cpu().numpy()]
         return errors.cpu() / torch.tensor(distances)
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        # Early weights are forgotten quickly: the average is over the last tenth at most.
-        decay = min(self.recipe.ema, self.step_number / (self.step_number + 9))
-        for name, value in self.modules.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - decay)
-            else:
-                self.average[name].copy_(value)
 
     def _progress(self, loss: float, nme: float | None) -> Progress:
         return Progress(

@@ -18,12 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from labelkit.checkpoint import load_checkpoint, save_checkpoint
 from labelkit.detect.network import FaceNet, FaceNetConfig, cells, normalize
-from labelkit.errors import CheckpointError
 from labelkit.train.detector.scenes import SceneSet
 from labelkit.train.detector.targets import Targets, detection_loss, targets
 from labelkit.train.detector.views import ViewConfig, draw_canvas
+from labelkit.train.state import read_state, update_average, write_state
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ class DetectorTrainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         self.optimizer.step()
         self.step_number += 1
-        self._update_average()
+        update_average(self.average, self.network, self.step_number, self.recipe.ema)
         self.seconds += time.monotonic() - started
         return float(loss.detach())
 
@@ -144,34 +143,14 @@ class DetectorTrainer:
 
     def save_state(self, path: Path) -> None:
         """Everything that is needed to go on."""
-        tensors = {f"model.{name}": value for name, value in self.network.state_dict().items()}
-        tensors |= {f"average.{name}": value for name, value in self.average.items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(v) for key, v in state.items()}
         card = {"kind": "detector training state", "step": self.step_number, "seconds": self.seconds}
-        save_checkpoint(path, tensors, {**card, **self._same_run()})
+        write_state(path, self.network, self.average, self.optimizer, {**card, **self._same_run()})
 
     def load_state(self, path: Path) -> None:
         """Go on where `save_state` stopped; raises `CheckpointError` for the state of another run."""
-        tensors, card = load_checkpoint(path)
-        differing = [name for name, value in self._same_run().items() if card.get(name) != value]
-        if differing:
-            raise CheckpointError(f"{path}: is the state of another run ({' and '.join(differing)} differ)")
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
-        for name, value in tensors.items():
-            part, rest = name.split(".", 1)
-            parts[part][rest] = value.to(self.device)
-        try:
-            self.network.load_state_dict(parts["model"])
-        except RuntimeError as error:
-            raise CheckpointError(f"{path}: does not fit this recipe's network") from error
-        self.average = parts["average"]
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in parts["optimizer"].items():
-            index, key = name.split(".", 1)
-            moments.setdefault(int(index), {})[key] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.average, card = read_state(
+            path, self.network, self.optimizer, self._same_run(), self.device, usual={}
+        )
         self.step_number, self.seconds = int(card["step"]), float(card["seconds"])
 
     def _same_run(self) -> dict[str, Any]:
@@ -198,16 +177,6 @@ class DetectorTrainer:
         size = recipe.views.size
         wanted = targets(faces, *cells(size, size, torch.device("cpu")))
         return images, wanted.to(self.device)
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        # Early weights are forgotten quickly: the average is over the last tenth at most.
-        decay = min(self.recipe.ema, self.step_number / (self.step_number + 9))
-        for name, value in self.network.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - decay)
-            else:
-                self.average[name].copy_(value)
 
 
 def _shares(sets: Sequence[SceneSet], whole: float) -> list[float]:
