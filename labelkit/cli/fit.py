@@ -32,7 +32,10 @@ class Report(Protocol):
 
 def fit(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="base, paper-s16, tiny to try data, or detector.")
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="base, polish to go on from one, paper-s16, tiny to try data, or detector."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The model file to write: NAME.safetensors.")],
     more: Annotated[
@@ -84,8 +87,6 @@ def fit(
         raise typer.BadParameter("name at least one annotated folder", param_hint="--data")
     if out.suffix != ".safetensors":
         raise typer.BadParameter(f"{out}: a model file ends in .safetensors", param_hint="--out")
-    if resume and start is not None:
-        raise typer.BadParameter("a run is resumed or started, not both", param_hint="--start")
     if backbone is not None and start is not None:
         raise typer.BadParameter("a model that is started from has a backbone", param_hint="--backbone")
     if recipe == "detector":

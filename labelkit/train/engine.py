@@ -181,7 +181,12 @@ class Trainer:
         """Go on where `save_state` stopped; raises `CheckpointError`, saying what differs, for
         the state of another run."""
         self.average, card = read_state(
-            path, self.modules, self.optimizer, self._same_run(), self.device, usual={"dense points": 0}
+            path,
+            self.modules,
+            self.optimizer,
+            self._same_run(),
+            self.device,
+            usual={"dense points": 0, "frozen blocks": len(self.frozen)},
         )
         self.step_number, self.seconds = int(card["step"]), float(card["seconds"])
 
@@ -195,6 +200,8 @@ class Trainer:
             "batch": self.recipe.batch,
             "seed": self.recipe.seed,
             "dense points": self.recipe.dense,
+            # A run that began with trained weights is resumed with the same --start or --backbone.
+            "frozen blocks": len(self.frozen),
             "data": {pack.name: len(pack) for pack in self.packs},
         }
 

@@ -192,15 +192,28 @@ def _card(
             "dense": [p.name for p in packs if p.dense is not None and trainer.recipe.dense],
             "reference": trainer.reference,
             "left_out": list(trainer.left_out),
-            "started_from": "" if start is None else start.id,
             "backbone": "" if backbone is None else str(backbone),
             "passes": trainer.passes,
             "seconds": round(trainer.seconds),
             "device": str(trainer.device),
+            **_before(start),
         },
         "offsets": {p.name: list(p.scheme.names) for p in packs if p.name != trainer.reference},
         "metrics": {"dev_nme_io": last},
         "terms": TERMS_300W if any(p.name in ("ibug68", "300w") for p in packs) else "",
+    }
+
+
+def _before(start: LandmarkModel | None) -> dict[str, Any]:
+    """What the model that a run began with had seen, its own beginnings included."""
+    if start is None:
+        return {"started_from": ""}
+    past = start.card.get("training", {})
+    return {
+        "started_from": start.id,
+        "passes_before": past.get("passes", 0) + past.get("passes_before", 0),
+        "seconds_before": past.get("seconds", 0) + past.get("seconds_before", 0),
+        "backbone": past.get("backbone", ""),
     }
 
 

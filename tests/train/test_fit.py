@@ -236,11 +236,31 @@ def test_a_run_may_start_from_the_weights_of_a_model(
     second = load_model(
         fit(still, packs, tmp_path / "second.safetensors", device="cpu", start=first), device="cpu"
     )
-    assert second.card["training"]["started_from"] == first.id
+    past, training = first.card["training"], second.card["training"]
+    assert training["started_from"] == first.id
+    assert training["passes_before"] == past["passes"] > 0
+    third = fit(still, packs, tmp_path / "third.safetensors", device="cpu", start=second)
+    before = load_model(third, device="cpu").card["training"]["passes_before"]
+    assert before == past["passes"] + training["passes"]
     assert first.card["training"]["started_from"] == ""
     for name, value in first.network.named_parameters():
         assert np.array_equal(value.detach(), second.network.get_parameter(name).detach()), name
     assert np.array_equal(first.offsets["wflw"], second.offsets["wflw"])
+
+
+def test_a_run_that_began_with_a_model_is_resumed_with_it(
+    tmp_path: Path, tiny: Recipe, make_pack: MakePack, ibug68: Scheme
+) -> None:
+    packs = [make_pack(ibug68, 4)]
+    first = load_model(fit(tiny, packs, tmp_path / "first.safetensors", device="cpu"), device="cpu")
+    keeping = replace(tiny, frozen=("conv1", "bn1"))
+    half, out = replace(keeping, passes=tiny.passes // 2), tmp_path / "second.safetensors"
+    fit(half, packs, out, device="cpu", start=first)
+    with pytest.raises(CheckpointError, match="frozen blocks differ"):
+        fit(keeping, packs, out, device="cpu", resume=True)
+    second = load_model(fit(keeping, packs, out, device="cpu", resume=True, start=first), device="cpu")
+    assert second.card["training"]["started_from"] == first.id
+    assert second.card["training"]["passes"] == tiny.passes
 
 
 def test_a_model_of_another_shape_is_no_start(

@@ -22,5 +22,5 @@ def test_tiny_can_be_built() -> None:
 
 
 def test_unknown_names_are_answered_with_the_known() -> None:
-    with pytest.raises(InputError, match=r"'huge'.*base, tiny, paper-s16"):
+    with pytest.raises(InputError, match=r"'huge'.*base, polish, tiny, paper-s16"):
         load_recipe("huge")
