@@ -71,6 +71,7 @@ TRIALS: dict[str, Change] = {
     "rotation 15": augment(rotation=15.0),
     "upright 0.8": augment(upright=0.8),
     "no occlusion": augment(occluded=0.0),
+    "no average of weights": training(ema=0.0),
     "video68 1 of 32": training(shares={"ibug68": 31, "video68": 1}),
     "size 96": network(size=96),
     "size 160": network(size=160),
