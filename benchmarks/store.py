@@ -1,11 +1,13 @@
 """Time of the store's everyday calls in a large project.
 
-    python benchmarks/store.py [--photos 100000] [--points 10] [--repeat 20]
+    python benchmarks/store.py [--photos 100000] [--points 10] [--waiting 0.2] [--repeat 20]
 
 Builds a database with one annotated face per photo in a temporary folder, through the public
 calls, and prints JSON: how long that took, the file's size, and the median and the largest of
-``--repeat`` timings of each call in milliseconds. A fifth of the faces is left to be done, so that
-several states are there, and every thousandth face has a history of 20 revisions.
+``--repeat`` timings of each call in milliseconds. A share of the faces (``--waiting``) is left to be
+done, half of them with a prediction and its spread, so that several states are there, and every
+thousandth finished one has a history of 20 revisions. ``queue_...`` are the first 50 faces of the queue in
+each order, with their reasons.
 """
 
 from __future__ import annotations
@@ -21,17 +23,24 @@ from pathlib import Path
 
 import numpy as np
 
-from labelkit.geometry import Box
+from labelkit import queue
+from labelkit.geometry import Box, Crop, Similarity
 from labelkit.landmarks import Landmarks
+from labelkit.prediction import Prediction
+from labelkit.project.waiting import items
+from labelkit.queue import Way
+from labelkit.sampling import look
 from labelkit.scheme import Point, Scheme
 from labelkit.scheme.change import SchemeChange
-from labelkit.store import FaceState, NewAnnotation, NewFace, NewImage, Store
+from labelkit.store import FaceState, NewAnnotation, NewFace, NewImage, NewPrediction, Store
 
 #: How many faces one transaction adds, and how many revisions a long history has.
 BATCH, HISTORY = 10_000, 20
 
+WAYS: tuple[Way, ...] = ("uncertain", "worst", "random", "oldest")
 
-def build(path: Path, photos: int, points: int) -> list[int]:
+
+def build(path: Path, photos: int, points: int, waiting: float) -> list[int]:
     """A database of ``photos`` photos; the ids of the faces with a long history."""
     angles = np.linspace(0, 2 * np.pi, points, endpoint=False)
     places = zip(np.cos(angles), np.sin(angles), strict=True)
@@ -49,7 +58,9 @@ def build(path: Path, photos: int, points: int) -> list[int]:
             )
             faces = store.add_faces([NewFace(image, Box(10, 10, 200, 210, "user")) for image in images])
             store.set_scores(dict(zip(faces, random.random(len(faces)).tolist(), strict=True)))
-            done = [face for face in faces if face % 5]
+            left = [face for face in faces if face * waiting % 1 + waiting >= 1]
+            predict(store, scheme, left[::2], random)
+            done = sorted(set(faces) - set(left))
             shapes = random.normal(100, 30, (len(done), points, 2))
             store.import_annotations(
                 [
@@ -58,11 +69,25 @@ def build(path: Path, photos: int, points: int) -> list[int]:
                 ],
                 "benchmark",
             )
-            deep.extend(face for face in done if face % 1000 == 1)
+            deep.extend(done[::1000])
         for turn in range(1, HISTORY):
             shape = Landmarks(scheme, np.full((points, 2), float(turn)))
             store.import_annotations([NewAnnotation(face, shape) for face in deep], f"person {turn % 3}")
     return deep
+
+
+def predict(store: Store, scheme: Scheme, faces: list[int], random: np.random.Generator) -> None:
+    """Predictions of which no two are alike, each with a spread and a score."""
+    crop = Crop(Similarity(100.0, 0.0, 105.0, 110.0))
+
+    def made(face: int) -> NewPrediction:
+        xy = crop.points_to_image(scheme.plane + random.normal(0, 0.1, (len(scheme), 2)))
+        cov = random.uniform(1, 60, len(scheme))[:, None, None] * np.eye(2)
+        one = Prediction(xy, "benchmark@1", crop, scheme.name, cov)
+        picture = random.integers(0, 256, (16, 16, 3), np.uint8)
+        return NewPrediction(face, one, queue.score(one, None), queue.signature(one, scheme, look(picture)))
+
+    store.put_predictions([made(face) for face in faces])
 
 
 def timings(call: Callable[[], object], repeat: int) -> dict[str, float]:
@@ -101,6 +126,8 @@ def measure(path: Path, deep: list[int], repeat: int) -> dict[str, dict[str, flo
             "face_with_history": lambda: (store.face(middle.id), store.history(middle.id)),
             "current": lambda: store.current(middle.id),
             "events_of_face": lambda: store.events(middle.id),
+            **{f"queue_{way}": lambda way=way: items(store, 50, way) for way in WAYS},
+            "take_leases": lambda: store.leases.take([middle.id], "benchmark"),
             "find_face": lambda: store.find_face(middle.face.image),
             "annotate": lambda: store.annotate(middle.id, store.current(middle.id), "benchmark"),
         }
@@ -135,12 +162,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--points", type=int, default=10, help="per face")
+    parser.add_argument("--waiting", type=float, default=0.2, help="the share of faces left to be done")
     parser.add_argument("--repeat", type=int, default=20)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "labelkit.db"
         start = time.perf_counter()
-        deep = build(path, options.photos, options.points)
+        deep = build(path, options.photos, options.points, options.waiting)
         built = time.perf_counter() - start
         result = {
             "photos": options.photos,

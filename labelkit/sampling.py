@@ -13,6 +13,10 @@ from labelkit.geometry import Crop, Similarity
 #: use see equally sharp pixels.
 OVERSAMPLING = 1.4
 
+#: The side in px of the small picture by which crops are compared, and the bytes that it takes.
+LOOK_SIDE = 8
+LOOK_BYTES = LOOK_SIDE**2
+
 #: Grey of the padding, equal in every channel (the network is told where it lies).
 PADDING = 127
 
@@ -36,6 +40,15 @@ def sample_crop(
         borderValue=(PADDING, PADDING, PADDING),
     )
     return np.asarray(pixels, np.uint8), valid_mask(pixel_map, image.shape[1], image.shape[0], size)
+
+
+def look(pixels: NDArray[np.uint8]) -> bytes:
+    """What a crop (size, size, 3) looks like in `LOOK_BYTES` bytes: 8 x 8 px of grey as int8 with a
+    mean of 0 and a standard deviation of 32, so that light and contrast do not count."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    small = cv2.resize(grey, (LOOK_SIDE, LOOK_SIDE), interpolation=cv2.INTER_AREA)
+    scaled = 32 * (small - small.mean()) / max(float(small.std()), 1.0)
+    return bytes(np.clip(np.rint(scaled), -127, 127).astype(np.int8))
 
 
 def valid_mask(pixel_map: Similarity, width: int, height: int, size: int) -> NDArray[np.bool_]:

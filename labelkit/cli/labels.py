@@ -47,6 +47,13 @@ class Only(StrEnum):
     NEW = "new"
 
 
+class Order(StrEnum):
+    UNCERTAIN = "uncertain"
+    WORST = "worst"
+    RANDOM = "random"
+    OLDEST = "oldest"
+
+
 class By(StrEnum):
     PHOTO = "photo"
     PERSON = "person"
@@ -191,14 +198,26 @@ def _tell_prelabel(report: PrelabelReport, folder: str, waiting: int) -> None:
 def queue(
     folder: ProjectDir,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many to list.")] = 20,
+    order: Annotated[
+        Order,
+        typer.Option(
+            "--order",
+            help="uncertain: what a model doubts, no two alike in a row; worst: by the doubt alone; "
+            "random; oldest: as they were added.",
+        ),
+    ] = Order.UNCERTAIN,
+    seed: Annotated[int, typer.Option("--seed", help="Of the random order.")] = 0,
+    author: Annotated[
+        str | None, typer.Option("--for", help="Leave out what others than this person have open.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Which faces to look at next: returned ones, then those a model is least sure of."""
+    """Which faces to look at next, and why: returned ones, then those a model is least sure of."""
     from labelkit.project import Project
     from labelkit.queue import ORDER
 
     with Project.open(folder) as project:
-        items = project.queue(limit)
+        items = project.queue(limit, order=order.value, author=author, seed=seed)
         states = project.store.count_by_state()
     waiting = {state: states[state] for state in states if state in ORDER and states[state]}
     if as_json:

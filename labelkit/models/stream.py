@@ -21,7 +21,7 @@ from labelkit.geometry import Array, Box, Crop
 from labelkit.images import ImageFile, RGBImage
 from labelkit.models.predictor import LandmarkModel, default_passes, first_crop
 from labelkit.prediction import Prediction
-from labelkit.sampling import sample_crop
+from labelkit.sampling import look, sample_crop
 from labelkit.scheme import Scheme
 
 #: Photos that are held at most, beside the batch in the network.
@@ -38,13 +38,15 @@ class Photo:
 
 @dataclass(frozen=True)
 class PhotoResult:
-    """What became of a photo. ``problem`` says in one line why it could not be read or its
-    boxes not be used; no boxes and no problem is `no face`."""
+    """What became of a photo. ``looks`` tell what each face looks like (`labelkit.sampling.look`);
+    ``problem`` says in one line why the photo could not be read or its boxes not be used; no boxes
+    and no problem is `no face`."""
 
     image: ImageFile
     boxes: tuple[Box, ...]
     predictions: list[Prediction]
     problem: str | None = None
+    looks: tuple[bytes, ...] = ()
 
 
 @dataclass
@@ -58,6 +60,7 @@ class _Loaded:
     pixels: list[RGBImage] = field(default_factory=list)
     valid: list[NDArray[np.bool_]] = field(default_factory=list)
     photo: RGBImage | None = None
+    looks: tuple[bytes, ...] = ()
     points: dict[int, Array] = field(default_factory=dict)
     problem: str | None = None
 
@@ -123,6 +126,7 @@ def _load(
         [pixels for pixels, _ in samples],
         [valid for _, valid in samples],
         image if max(wanted, default=1) > 1 else None,
+        tuple(look(pixels) for pixels, _ in samples),
     )
 
 
@@ -167,7 +171,7 @@ def _finish(
             Prediction(crop.points_to_image(entry.points[i]), model.id, crop, scheme.name)
             for i, crop in enumerate(entry.crops)
         ]
-        yield PhotoResult(entry.image, entry.boxes, predictions, entry.problem)
+        yield PhotoResult(entry.image, entry.boxes, predictions, entry.problem, entry.looks)
 
 
 def _place(

@@ -59,6 +59,8 @@ class Result(Protocol):
     @property
     def predictions(self) -> Sequence[Prediction]: ...
     @property
+    def looks(self) -> Sequence[bytes]: ...
+    @property
     def problem(self) -> str | None: ...
 
 
@@ -191,9 +193,11 @@ class _Work:
         good = [(task, result) for task, result in self._results if result.problem is None]
         nobody = [task.image.id for task, result in good if task.faces is None and not result.boxes]
         predictions = [
-            self._prediction(face, found)
+            self._prediction(face, found, look)
             for task, result in good
-            for face, found in zip(self._faces(task, result), result.predictions, strict=True)
+            for face, found, look in zip(
+                self._faces(task, result), result.predictions, result.looks, strict=True
+            )
             if face is not None
         ]
         self.tally.no_face += self._store.mark_no_face(nobody)
@@ -238,9 +242,10 @@ class _Work:
         self.tally.found += sum(face is not None for face in ours)
         return ours
 
-    def _prediction(self, face: StoredFace, found: Prediction) -> NewPrediction:
+    def _prediction(self, face: StoredFace, found: Prediction, look: bytes) -> NewPrediction:
         own = Prediction(found.xy, found.model, found.crop, self._scheme.name, found.cov, found.confidence)
-        return NewPrediction(face.id, own, queue.score(own, face.face.box))
+        seen = queue.signature(own, self._scheme, look)
+        return NewPrediction(face.id, own, queue.score(own, face.face.box), seen)
 
 
 def _pages(store: Store, state: FaceState) -> Iterator[list[StoredFace]]:

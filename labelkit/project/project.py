@@ -24,7 +24,7 @@ from labelkit.project.photos import Comparison, Heard, ScanReport, compare, scan
 from labelkit.project.settings import Settings, images_setting, read_settings, write_settings
 from labelkit.project.status import Status, look
 from labelkit.project.waiting import items
-from labelkit.queue import QueueItem
+from labelkit.queue import QueueItem, Way
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.scheme.change import SchemeChange, plan_change
 from labelkit.store import Event, FaceState, Job, NewFace, SchemeRevision, SchemeSwitch, Store, StoredFace
@@ -251,9 +251,22 @@ class Project:
         """Say something about a face, or about one of its points, by name."""
         return self.store.add_comment(self.find(face).id, text, author, point)
 
-    def queue(self, limit: int | None = None) -> list[QueueItem]:
-        """The faces that wait for a person, the most urgent first: all, or the first ``limit``."""
-        return items(self.store, limit)
+    def queue(
+        self,
+        limit: int | None = None,
+        *,
+        order: Way = "uncertain",
+        author: str | None = None,
+        seed: int = 0,
+    ) -> list[QueueItem]:
+        """The faces that wait for a person: all, or the first ``limit``.
+
+        ``order``: ``uncertain`` puts first what a correction is worth most, by the model's doubt and
+        by what sets a face apart from those before it; ``worst`` goes by the doubt alone, ``oldest``
+        by when faces were added, ``random`` by ``seed``. For ``author`` (None: nobody in particular)
+        what others have open is left out. Raises `InputError` for an unknown order.
+        """
+        return items(self.store, limit, order, author, seed)
 
     def editor(
         self,

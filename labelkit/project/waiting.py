@@ -1,46 +1,89 @@
-"""The faces of a project that wait for a person, as the queue wants them."""
+"""The queue of a project: one order of faces for the command line, notebooks and the app."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from labelkit import queue
-from labelkit.queue import QueueItem, Waiting
-from labelkit.store import FaceState, Store, StoredFace, StoredPrediction
+from labelkit.errors import InputError
+from labelkit.queue import Look, QueueItem, Waiting, Way
+from labelkit.store import FaceState, Store, StoredFace
+
+#: The states that wait, the most urgent first.
+STATES = tuple(map(FaceState, queue.ORDER))
+
+#: So many faces of about the same doubt are put in order by what sets them apart; the time that
+#: takes grows with the square of it.
+BLOCK = 300
 
 _PAGE = 500
 
 
-def items(store: Store, limit: int | None = None) -> list[QueueItem]:
-    """The first ``limit`` faces of the queue, or all; most urgent first."""
-    found: list[Waiting] = []
-    # The store sorts each state by the queue's own score, so that the first pages are enough.
-    for state in map(FaceState, queue.ORDER):
-        for page in _pages(store, state, limit):
-            made = store.predictions([face.id for face in page])
-            found += [_waiting(face, made.get(face.id)) for face in page]
-            if limit is not None and len(found) >= limit:
-                return queue.order(found)[:limit]
-    return queue.order(found)
+def items(
+    store: Store, limit: int | None = None, way: Way = "uncertain", author: str | None = None, seed: int = 0
+) -> list[QueueItem]:
+    """The first ``limit`` faces of the queue, or all, as `described`."""
+    ids = islice(line(store, way, author, seed), limit)
+    found: list[QueueItem] = []
+    while page := list(islice(ids, _PAGE)):
+        found += described(store, store.faces(page))
+    return found
 
 
-def _pages(store: Store, state: FaceState, limit: int | None) -> Iterator[list[StoredFace]]:
-    size = _PAGE if limit is None else min(_PAGE, max(limit, 1))
+def line(store: Store, way: Way = "uncertain", author: str | None = None, seed: int = 0) -> Iterator[int]:
+    """The ids of the faces that wait, in the order ``way``, read as they are asked for.
+
+    What anybody but ``author`` has open is left out; with None nothing is. Raises `InputError` for
+    an unknown way.
+    """
+    taken: set[int] = set()
+    if author is not None:
+        taken = {face_id for face_id, lease in store.leases.held().items() if lease.holder != author}
+    return (face_id for face_id in _ids(store, way, seed) if face_id not in taken)
+
+
+def _ids(store: Store, way: Way, seed: int) -> Iterator[int]:
+    match way:
+        case "uncertain":
+            return (one for state in STATES for page in _pages(store, state) for one in _spread(store, page))
+        case "worst":
+            return (face.id for state in STATES for page in _pages(store, state) for face in page)
+        case "random":
+            return iter(queue.shuffled(store.face_ids(STATES), seed).tolist())
+        case "oldest":
+            return iter(store.face_ids(STATES))
+    raise InputError(f"{way!r} is no order of the queue; there are {', '.join(queue.WAYS)}")
+
+
+def _pages(store: Store, state: FaceState) -> Iterator[list[StoredFace]]:
+    """The faces in a state, most doubted first. The store sorts by the queue's own score, so that the
+    first page is quick however many there are."""
     last: StoredFace | None = None
-    while page := store.page(state, last, size, order="score"):
+    while page := store.page(state, last, BLOCK, order="score"):
         yield page
         last = page[-1]
 
 
-def _waiting(face: StoredFace, made: StoredPrediction | None) -> Waiting:
-    if made is None:
-        return Waiting(face.face, face.state, face.score, face.reason)
-    spread = queue.has_spread(made.prediction)
-    return Waiting(face.face, face.state, face.score, face.reason, made.prediction.model, spread)
+def _spread(store: Store, page: Sequence[StoredFace]) -> list[int]:
+    known = store.likeness([face.id for face in page])
+    looks = [Look(face.score, face.face.image, *known[face.id]) for face in page]
+    return [page[place].id for place in queue.spread_out(looks)]
 
 
 def described(store: Store, faces: Sequence[StoredFace]) -> list[QueueItem]:
     """Faces in any state as the queue describes them, in the given order."""
     made = store.predictions([face.id for face in faces])
-    waiting = [_waiting(face, made.get(face.id)) for face in faces]
-    return [QueueItem(one.face, one.score, queue.reason(one)) for one in waiting]
+    held = store.leases.held()
+    revisions = {one.scheme_revision for one in made.values()}
+    schemes = {revision: store.scheme_revision(revision).scheme for revision in revisions}
+
+    def item(face: StoredFace) -> QueueItem:
+        one, lease = made.get(face.id), held.get(face.id)
+        doubt = "" if one is None else queue.in_words(one.prediction, schemes[one.scheme_revision])
+        model = None if one is None else one.prediction.model
+        holder = "" if lease is None else lease.holder
+        waiting = Waiting(face.face, face.state, face.score, face.reason, model, doubt, held=holder)
+        return QueueItem(face.face, face.score, queue.reason(waiting))
+
+    return [item(face) for face in faces]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, insert, select, tuple_, update
@@ -95,6 +95,12 @@ class FaceCalls(Part):
         ``order`` "score" puts the most uncertain first, those without a score last, ties by id.
         """
         return self._faces(page_query(state, after, limit, order))
+
+    def face_ids(self, states: Collection[FaceState]) -> list[int]:
+        """The ids of all faces in these states, in the order in which they were added."""
+        query = select(faces.c.id).where(faces.c.state.in_([state.value for state in states]))
+        with self._database.read() as connection:
+            return sorted(connection.scalars(query))
 
     def set_state(self, face_id: int, state: FaceState, author: str, reason: str = "") -> StoredFace:
         """Move a face to another state and write that into its history.

@@ -197,7 +197,23 @@ _EDITOR = Migration(
     ),
 )
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST, _EDITOR)
+_QUEUE = Migration(
+    "0003 leases and signatures",
+    (
+        """CREATE TABLE leases (
+            face_id INTEGER PRIMARY KEY REFERENCES faces,
+            holder TEXT NOT NULL,
+            until TEXT NOT NULL
+        )""",
+        "CREATE INDEX leases_holder ON leases (holder)",
+        """CREATE TABLE signatures (
+            face_id INTEGER PRIMARY KEY REFERENCES faces,
+            signature BLOB NOT NULL
+        )""",
+    ),
+)
+
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _EDITOR, _QUEUE)
 
 
 def create_tables(database: Database, steps: Sequence[Migration] = MIGRATIONS) -> None:

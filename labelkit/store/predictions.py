@@ -15,6 +15,7 @@ from labelkit.store.facerows import load_faces
 from labelkit.store.faces import set_ranks, to_rank
 from labelkit.store.part import Part, chunks
 from labelkit.store.schemes import scheme_at
+from labelkit.store.signatures import put_signatures
 from labelkit.store.states import move
 from labelkit.store.tables import annotation_rows, faces, predictions
 from labelkit.store.values import FaceState, NewPrediction, SchemeRevision, StoredFace, StoredPrediction
@@ -46,6 +47,7 @@ class PredictionCalls(Part):
                 _prune(connection, chunk)
             ranks = [{"face": one.face_id, "new": to_rank(one.score)} for one in new]
             set_ranks(connection, ranks)
+            put_signatures(connection, {one.face_id: one.signature for one in new})
             todo = [(face.id, face.state) for face in known.values() if face.state == FaceState.TODO]
             move(connection, todo, FaceState.PREDICTED, author="")
 

@@ -18,16 +18,28 @@ from labelkit.store.history import HistoryCalls
 from labelkit.store.images import ImageCalls
 from labelkit.store.jobs import Jobs
 from labelkit.store.journal import Journals
+from labelkit.store.leases import Leases
 from labelkit.store.migrations import create_tables, migrate
 from labelkit.store.predictions import PredictionCalls
 from labelkit.store.schemes import SchemeCalls, first_scheme
+from labelkit.store.signatures import SignatureCalls
 
 
-class Store(SchemeCalls, ImageCalls, BrowseCalls, FaceCalls, HistoryCalls, AnnotationCalls, PredictionCalls):
+class Store(
+    SchemeCalls,
+    ImageCalls,
+    BrowseCalls,
+    FaceCalls,
+    HistoryCalls,
+    AnnotationCalls,
+    PredictionCalls,
+    SignatureCalls,
+):
     """The project's SQLite database. Threads may share it; processes open their own.
 
     Every call is one short transaction: it happens as a whole or not at all, and when it has
-    returned, its effect is on the disk. ``journal`` holds unsaved edits, ``jobs`` long work.
+    returned, its effect is on the disk. ``journal`` holds unsaved edits, ``leases`` who has which
+    face open, ``jobs`` long work.
     Raises `StoreError` when the database cannot be read or written (the disk is full, another
     program keeps it locked, the file is damaged) and `InputError` for a wrong argument; either
     way nothing has changed.
@@ -36,6 +48,7 @@ class Store(SchemeCalls, ImageCalls, BrowseCalls, FaceCalls, HistoryCalls, Annot
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self.journal = Journals(database)
+        self.leases = Leases(database)
         self.jobs = Jobs(database)
 
     @classmethod

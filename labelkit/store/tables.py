@@ -182,6 +182,23 @@ editor_entries = Table(
     Column("time", Time),
 )
 
+# Who has a face open, and until when nobody else gets it.
+leases = Table(
+    "leases",
+    metadata,
+    Column("face_id", Integer, primary_key=True),
+    Column("holder", Text),
+    Column("until", Time),
+)
+
+# What a face looks like, by which the queue tells that two are nearly the same.
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("face_id", Integer, primary_key=True),
+    Column("signature", LargeBinary),
+)
+
 events = Table(
     "events",
     metadata,

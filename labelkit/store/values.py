@@ -178,11 +178,13 @@ class ImportCounts:
 
 @dataclass(frozen=True)
 class NewPrediction:
-    """What a model said about the face ``face_id``, with its uncertainty ``score``."""
+    """What a model said about the face ``face_id``, with its uncertainty ``score`` and the
+    ``signature`` by which the queue compares faces."""
 
     face_id: int
     prediction: Prediction
     score: float | None = None
+    signature: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -261,6 +263,15 @@ class OpenJournal:
     session: str
     author: str
     touched: datetime
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who has a face open, and until when nobody else is given it."""
+
+    face_id: int
+    holder: str
+    until: datetime
 
 
 class JobState(StrEnum):

@@ -132,7 +132,7 @@ def test_the_queue_holds_what_waits_the_most_urgent_first(predicted: Project, ib
 
 
 def test_the_queue_is_sorted_over_all_pages(predicted: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labelkit.project.waiting._PAGE", 2)
+    monkeypatch.setattr("labelkit.project.waiting.BLOCK", 2)
     ids = [predicted.find(Face(name)).id for name in NAMES]
     predicted.store.set_scores(dict(zip(ids, (0.1, 0.9, None, 0.5), strict=True)))
     wanted = ["b.png", "sub/d e.png", "a.png", "sub/c.png"]

@@ -1,13 +1,13 @@
-"""Who is looked at next: faces that came back first, then what a model is least sure of, then the rest.
-
-Pure Python on values. The store keeps faces sorted by the same score, so that a page of the queue
-costs no more than a page.
-"""
+"""What stands in the queue, in which order, and the reason that is told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from labelkit import uncertainty
 from labelkit.geometry import Box
@@ -16,6 +16,12 @@ from labelkit.prediction import Prediction
 
 #: The states that wait for a person, the most urgent first.
 ORDER = ("returned", "predicted", "in progress", "todo")
+
+#: The orders in which to work. ``uncertain``: what a correction is worth, the model's doubt about a
+#: face times what sets it apart from the faces before it; ``worst``: the doubt alone; ``random``:
+#: every face alike; ``oldest``: as they were added.
+Way = Literal["uncertain", "worst", "random", "oldest"]
+WAYS: tuple[Way, ...] = get_args(Way)
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,9 @@ class Waiting:
     """What is known about a face that waits.
 
     ``note`` is why it is in its ``state`` (a reviewer's comment, say), ``model`` whose prediction
-    it has, None for none; ``spread``: whether that model says how sure it is.
+    it has, None for none; ``doubt`` says in words of which points that model is unsure, nothing
+    from a model that gives no spread; ``shape`` what is odd about the shape; ``held`` who has the
+    face open.
     """
 
     face: Face
@@ -41,7 +49,9 @@ class Waiting:
     score: float | None = None
     note: str = ""
     model: str | None = None
-    spread: bool = False
+    doubt: str = ""
+    shape: str = ""
+    held: str = ""
 
 
 def score(prediction: Prediction, box: Box | None) -> float | None:
@@ -54,13 +64,8 @@ def score(prediction: Prediction, box: Box | None) -> float | None:
     return known
 
 
-def has_spread(prediction: Prediction) -> bool:
-    """Whether the model said how sure it is of this face."""
-    return uncertainty.score(prediction) is not None
-
-
-def order(waiting: Iterable[Waiting]) -> list[QueueItem]:
-    """The faces in the order in which to work, each with the reason.
+def by_doubt(waiting: Iterable[Waiting]) -> list[QueueItem]:
+    """The faces in the order ``worst``, each with the reason.
 
     Returned faces first, then predicted ones, then those somebody began, then those without
     points; within each the most uncertain first, those of which nothing is known last, and in the
@@ -72,23 +77,35 @@ def order(waiting: Iterable[Waiting]) -> list[QueueItem]:
     return [QueueItem(face.face, face.score, reason(face)) for face in faces]
 
 
+def shuffled(face_ids: Sequence[int], seed: int) -> NDArray[np.int64]:
+    """The ids in an order that depends on ``seed`` and on nothing else: what stands before what
+    does not change when other faces come or go."""
+    ids = np.asarray(face_ids, np.int64)
+    # SplitMix64 (Steele, Lea and Flood 2014): neighbouring numbers become independent ones.
+    mixed = ids.astype(np.uint64) + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ids[np.lexsort((ids, mixed ^ (mixed >> np.uint64(31))))]
+
+
 def reason(waiting: Waiting) -> str:
     """Why a face stands where it stands, in one line."""
+    held = f"{waiting.held} has it open" if waiting.held else ""
     match waiting.state:
         case "returned":
-            return f"returned: {waiting.note}" if waiting.note else "returned"
+            why = f"returned: {waiting.note}" if waiting.note else "returned"
         case "in progress":
-            return "somebody has begun it"
+            why = "somebody has begun it"
         case "todo":
-            return "no points yet"
-    return "; ".join(part for part in (waiting.note, _doubt(waiting)) if part)
+            why = "no points yet"
+        case _:
+            why = "; ".join(part for part in (waiting.note, _doubt(waiting)) if part)
+    return "; ".join(part for part in (held, waiting.shape, why) if part)
 
 
 def _doubt(waiting: Waiting) -> str:
-    if waiting.model is None:
-        return ""
-    if waiting.score is not None and waiting.spread:
-        return f"{100 * waiting.score:.0f} % of the points are probably off"
+    if waiting.model is None or waiting.doubt:
+        return waiting.doubt
     name = waiting.model.partition("@")[0]
     if waiting.score is None:
         return f"{name} does not say how sure it is"
