@@ -1,11 +1,14 @@
 """How quickly the editor follows the pointer: redraws a second and pointer to pixel.
 
-    python benchmarks/editor_drag.py [--host harness|panel] [--points 98 500] [--seconds 4] [--plain]
+    python benchmarks/editor_drag.py [--host harness|panel|jupyter] [--points 98 500]
+        [--seconds 4] [--rate 125] [--plain]
 
 A point of a face in a 1920 x 1080 photo is dragged in circles in headless Chromium, elastically
 unless ``--plain``. ``redraws_per_s`` counts the frames in which the overlay was drawn;
 ``pointer_ms`` is the time from when Chromium stamped the pointer's event, before it was sent to the
-page, to the end of drawing it, in the frame in which it is shown; ``draw_ms`` the drawing alone.
+page, to the end of drawing it, in the frame in which it is shown; ``draw_ms`` the drawing alone,
+``newest_ms`` the age of the newest event when the frame began.
+A mouse that speaks ``--rate`` times a second has nothing newer to say than up to 1000 / rate ms ago.
 Prints JSON; exit code 1 when a bar is missed: 55 redraws a second, 8 ms at the 95th percentile.
 """
 
@@ -19,8 +22,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +38,10 @@ from labelkit.store import NewPrediction
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 from harness import Harness, made_face, serving
-from hosts import PanelServer
+from hosts import KERNEL_IDLE, RUN_ALL, Lab, PanelServer
 
 PHOTO = (1920, 1080)
 BARS = {"redraws_per_s": 55.0, "pointer_ms": 8.0}
-EVERY = 1 / 125  # seconds between two moves, as of a common mouse
 FLAGS = ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
 
 # Every frame notes when the pointer's event was made and when all was drawn.
@@ -84,9 +86,9 @@ async def harness_host(page: Page, points: int) -> AsyncIterator[None]:
         yield
 
 
-@asynccontextmanager
-async def panel_host(page: Page, points: int) -> AsyncIterator[None]:
-    """The editor of a project, served by Panel in a process of its own."""
+@contextmanager
+def made_folder(points: int) -> Iterator[Path]:
+    """A project with the one face, predicted."""
     scheme = scheme_of(points)
     face, photo = made_face(scheme=scheme, size=PHOTO)
     with tempfile.TemporaryDirectory() as temporary:
@@ -99,7 +101,14 @@ async def panel_host(page: Page, points: int) -> AsyncIterator[None]:
             crop = Crop.from_box(box, load_scheme("ibug68").plane_box)
             made = Prediction(np.array(face["xy"]), "made@1", crop, scheme.name)
             project.store.put_predictions([NewPrediction(added.id, made, 0.5)])
-        server = await asyncio.to_thread(PanelServer, folder / "work")
+        yield folder / "work"
+
+
+@asynccontextmanager
+async def panel_host(page: Page, points: int) -> AsyncIterator[None]:
+    """The editor of a project, served by Panel in a process of its own."""
+    with made_folder(points) as folder:
+        server = await asyncio.to_thread(PanelServer, folder)
         try:
             await asyncio.to_thread(server.start)
             await page.goto(server.url)
@@ -108,8 +117,24 @@ async def panel_host(page: Page, points: int) -> AsyncIterator[None]:
             await asyncio.to_thread(server.close)
 
 
+@asynccontextmanager
+async def jupyter_host(page: Page, points: int) -> AsyncIterator[None]:
+    """The editor of a project in a notebook of JupyterLab."""
+    with made_folder(points) as folder:
+        lab = await asyncio.to_thread(Lab, folder.parent)
+        try:
+            await page.goto(lab.editor(folder, "ann"))
+            await page.wait_for_function(KERNEL_IDLE, timeout=120_000)
+            await page.evaluate(RUN_ALL)
+            await page.locator(".lk-editor[data-ready]").wait_for(timeout=120_000)
+            await page.locator(".lk-host").scroll_into_view_if_needed()
+            yield
+        finally:
+            await asyncio.to_thread(lab.close)
+
+
 Host = Callable[[Page, int], AbstractAsyncContextManager[None]]
-HOSTS: dict[str, Host] = {"harness": harness_host, "panel": panel_host}
+HOSTS: dict[str, Host] = {"harness": harness_host, "panel": panel_host, "jupyter": jupyter_host}
 
 
 def settings_script(*, elastic: bool) -> str:
@@ -118,7 +143,15 @@ def settings_script(*, elastic: bool) -> str:
     return f"localStorage.setItem('labelkit.editor.settings', {kept})"
 
 
-async def drag_in_circles(page: Page, seconds: float) -> list[list[float]]:
+async def until(moment: float) -> None:
+    """A moment of the event loop's clock, as exactly as a mouse's: its own sleep is late by up to 1 ms."""
+    clock = asyncio.get_running_loop()
+    await asyncio.sleep(max(0.0, moment - clock.time() - 0.0012))
+    while clock.time() < moment:
+        await asyncio.sleep(0)
+
+
+async def drag_in_circles(page: Page, seconds: float, rate: float) -> list[list[float]]:
     """[event stamped, frame began, drawn], in ms, of every frame of a drag."""
     editor = page.locator(".lk-editor")
     await page.locator("[data-ready]").wait_for()
@@ -133,7 +166,7 @@ async def drag_in_circles(page: Page, seconds: float) -> list[list[float]]:
             x + 60 * math.sin(5 * passed) + 3 * passed, y + 60 * (1 - math.cos(5 * passed))
         )
         sent.append(asyncio.ensure_future(turn))  # a mouse does not wait for an answer
-        await asyncio.sleep(EVERY)
+        await until(began + len(sent) / rate)
     await asyncio.gather(*sent)
     await page.mouse.up()
     return await page.evaluate("window.frames_seen")
@@ -144,6 +177,7 @@ def figures(frames: list[list[float]]) -> dict[str, float]:
     return {
         "frames": len(frames),
         "redraws_per_s": round(1000 * (len(drawn) - 1) / (drawn[-1] - drawn[0]), 1),
+        "newest_ms": round(float(np.percentile(began - stamped, 95)), 2),
         "pointer_ms_median": round(float(np.median(drawn - stamped)), 2),
         "pointer_ms": round(float(np.percentile(drawn - stamped, 95)), 2),
         "draw_ms": round(float(np.percentile(drawn - began, 95)), 2),
@@ -162,7 +196,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             await context.add_init_script(settings_script(elastic=not arguments.plain))
             page = await context.new_page()
             async with HOSTS[arguments.host](page, points):
-                results[str(points)] = figures(await drag_in_circles(page, arguments.seconds))
+                results[str(points)] = figures(await drag_in_circles(page, arguments.seconds, arguments.rate))
             await context.close()
         await browser.close()
     return {"host": arguments.host, "photo": PHOTO, "elastic": not arguments.plain, "points": results}
@@ -175,6 +209,7 @@ def main() -> int:
     parser.add_argument("--host", choices=sorted(HOSTS), default="harness")
     parser.add_argument("--points", type=int, nargs="+", default=[98, 500])
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rate", type=float, default=125.0, help="moves of the mouse a second")
     parser.add_argument("--plain", action="store_true", help="without elastic followers")
     result = asyncio.run(measure(parser.parse_args()))
     print(json.dumps(result, indent=1))

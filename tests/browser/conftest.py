@@ -27,6 +27,7 @@ from playwright.sync_api import (
 )
 
 from .harness import Harness, made_face, serving
+from .hosts import Lab
 
 FLAGS = ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
 HERE = {"127.0.0.1", "localhost", ""}
@@ -133,6 +134,14 @@ def page(context: BrowserContext, troubles: list[str]) -> Page:
     page = context.new_page()
     watch(page, troubles)
     return page
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab for all tests; each notebook has a kernel of its own."""
+    lab = Lab(tmp_path_factory.mktemp("lab"))
+    yield lab
+    lab.close()
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """Projects and servers for the tests of the editor in its hosts, and what a hand does in the page.
-Used by benchmarks/editor_save.py and benchmarks/editor_kill.py too."""
+Used by benchmarks/editor_drag.py, editor_save.py and editor_kill.py too."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,94 @@ class PanelServer:
         if not answer:
             raise RuntimeError("the server of the editor has ended")
         return answer
+
+
+EDITOR_CELL = """\
+import os
+from pathlib import Path
+from labelkit.project import Project
+Path("{author}.pid").write_text(str(os.getpid()))
+project = Project.open({folder!r})
+project.editor(author={author!r})
+"""
+
+LAB_OPTIONS = (
+    "--no-browser",
+    "--allow-root",
+    "--ip=127.0.0.1",
+    "--IdentityProvider.token=",
+    "--ServerApp.password=",
+    # No page of ours is to ask another host for news or updates.
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.extension_manager=readonly",
+    "--LabApp.expose_app_in_browser=True",
+)
+
+#: Whether JupyterLab's kernel is there and has nothing else to do.
+KERNEL_IDLE = """() => {
+  const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
+  return context?.isReady && context.session?.kernel?.connectionStatus === "connected"
+    && context.session.kernel.status === "idle";
+}"""
+RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+
+
+class Lab:
+    """JupyterLab in a process of its own, with settings of its own, in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port = folder, free_port()
+        places = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+        environment = {**os.environ, **places, "OMP_NUM_THREADS": "1", "IPYTHONDIR": str(folder / "ipython")}
+        options = [*LAB_OPTIONS, f"--port={self.port}", f"--ServerApp.root_dir={folder}"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+        until(self._answers, 90)
+
+    def notebook(self, name: str, source: str) -> str:
+        """The address of a notebook with one cell."""
+        cell = {"cell_type": "code", "execution_count": None, "id": "only", "metadata": {}, "outputs": []}
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book = {"cells": [{**cell, "source": source}], "metadata": {"kernelspec": kernel}}
+        (self.folder / f"{name}.ipynb").write_text(json.dumps({**book, "nbformat": 4, "nbformat_minor": 5}))
+        return f"http://127.0.0.1:{self.port}/lab/workspaces/{name}/tree/{name}.ipynb"
+
+    def editor(self, project: Path, author: str) -> str:
+        """The address of a notebook in which ``author`` opens the editor."""
+        return self.notebook(author, EDITOR_CELL.format(author=author, folder=str(project)))
+
+    def kill_kernel(self, author: str) -> None:
+        """SIGKILL to the kernel in which ``author`` has the editor."""
+        os.kill(int((self.folder / f"{author}.pid").read_text()), signal.SIGKILL)
+
+    def close(self) -> None:
+        os.killpg(self.process.pid, signal.SIGTERM)  # its kernels too
+        self.process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+
+def run_cells(page: Page, shown: str) -> None:
+    """Run a notebook as soon as its kernel can, and wait until its output shows a selector."""
+    page.wait_for_function(KERNEL_IDLE, timeout=120_000)
+    page.evaluate(RUN_ALL)
+    page.wait_for_selector(shown, timeout=120_000)
+
+
+def jupyter_cells(page: Page) -> int:
+    """How many cells the notebook has."""
+    return page.locator(".jp-Notebook .jp-Cell").count()
 
 
 def ready(page: Page, key: str | None = None) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page
 
-from .hosts import made_project, until
-from .test_hosts_jupyter import Lab
+from .hosts import Lab, run_cells, until
 
 CELL = """\
 import numpy as np
@@ -36,21 +32,6 @@ canvas
 
 PHOTO, RED, GREEN = [40, 90, 160], [255, 0, 0], [0, 255, 0]
 
-READY = """() => {
-  const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
-  return context?.isReady && context.session?.kernel?.connectionStatus === "connected"
-    && context.session.kernel.status === "idle";
-}"""
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("lab")
-    with made_project(folder) as project:
-        lab = Lab(folder, project)
-        yield lab
-        lab.close()
-
 
 def pixel(page: Page, x: int, y: int) -> list[int]:
     """The colour of a pixel of the canvas."""
@@ -66,14 +47,8 @@ def click(page: Page, x: int, y: int) -> None:
 
 
 def test_a_face_is_drawn_on_and_answers_the_mouse(page: Page, lab: Lab, shots: Path | None) -> None:
-    cell = {"cell_type": "code", "execution_count": None, "id": "draw", "metadata": {}, "outputs": []}
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    book = {"cells": [{**cell, "source": CELL}], "metadata": {"kernelspec": kernel}}
-    (lab.folder / "draw.ipynb").write_text(json.dumps({**book, "nbformat": 4, "nbformat_minor": 5}))
-    page.goto(f"http://127.0.0.1:{lab.port}/lab/workspaces/draw/tree/draw.ipynb")
-    page.wait_for_function(READY, timeout=120_000)
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_selector(".jp-OutputArea-output canvas", timeout=120_000)
+    page.goto(lab.notebook("draw", CELL))
+    run_cells(page, ".jp-OutputArea-output canvas")
 
     # Two canvas px for one of the photo, whose pixel 50, 40 begins at 100, 80.
     until(lambda: pixel(page, 120, 90) == RED)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
-from .test_hosts_jupyter import Lab, cells
+from .hosts import Lab, jupyter_cells, run_cells
 from .test_studio_panel import Studio, pair
 
 #: As a notebook cell: the studio with the made faces of studio_host.py, whose drafts end in a file.
@@ -26,49 +25,14 @@ studio
 """
 
 
-class StudioLab(Lab):
-    """A JupyterLab whose notebooks show a studio."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, None)  # type: ignore[arg-type]  # only the editor's notebooks have one
-
-    def notebook(self, author: str) -> str:
-        cell = {"cell_type": "code", "execution_count": None, "id": "studio", "metadata": {}}
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        book = {
-            "cells": [{**cell, "outputs": [], "source": CELL}],
-            "metadata": {"kernelspec": kernel},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
-        (self.folder / f"{author}.ipynb").write_text(json.dumps(book))
-        return f"http://127.0.0.1:{self.port}/lab/workspaces/{author}/tree/{author}.ipynb"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioLab]:
-    lab = StudioLab(tmp_path_factory.mktemp("lab"))
-    yield lab
-    lab.close()
-
-
 def test_points_are_dragged_drawn_on_faces_and_known_to_python(
-    page: Page, lab: StudioLab, shots: Path | None
+    page: Page, lab: Lab, shots: Path | None
 ) -> None:
-    page.goto(lab.notebook("studio"))
-    page.wait_for_function(
-        """() => {
-          const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
-          return context?.isReady && context.session?.kernel?.connectionStatus === "connected"
-            && context.session.kernel.status === "idle";
-        }""",
-        timeout=120_000,
-    )
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_selector(".lk-studio[data-ready=faces]", timeout=120_000)
+    page.goto(lab.notebook("studio", CELL))
+    run_cells(page, ".lk-studio[data-ready=faces]")
     studio = Studio(page)
     studio.root.scroll_into_view_if_needed()
-    count = cells(page)
+    count = jupyter_cells(page)
     name, partner, (x, y) = pair(studio)
     studio.drag((x, y), (x - 0.15, y + 0.1))
     studio.settled()
@@ -77,7 +41,7 @@ def test_points_are_dragged_drawn_on_faces_and_known_to_python(
     assert moved[partner] == (-moved[name][0], moved[name][1])
     for key in ("a", "b", "x", "v"):  # JupyterLab's own keys for cells
         page.keyboard.press(key)
-    assert cells(page) == count
+    assert jupyter_cells(page) == count
     page.keyboard.press("h")
     page.wait_for_function("root => root.studio.heat?.wander", arg=studio.root.element_handle())
     drawn = lab.folder / "drawn.json"
