@@ -253,7 +253,7 @@ def test_fit_stopped_by_ctrl_c_says_how_to_go_on(faces: Path, monkeypatch: pytes
     def interrupted(self: object) -> float:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("labelkit.train.engine.Trainer.step", interrupted)
+    monkeypatch.setattr("labelkit.train.loop.Loop.step", interrupted)
     args = ["fit", "tiny", "--data", faces, "-o", "m.safetensors", "--batch", "1"]
     assert "--resume" in run(*args, code=130).stderr
     assert Path("m.state.safetensors").exists()

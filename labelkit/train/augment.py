@@ -19,6 +19,11 @@ from torchvision.transforms.v2.functional import rgb_to_grayscale
 from labelkit.nn.normalize import normalize
 from labelkit.train.pack import DensePoints, FacePack
 
+#: A part of the plane that a crop shows: the middle's x and y, and half its side.
+Window = tuple[float, float, float]
+
+WHOLE: Window = (0.0, 0.0, 1.0)
+
 #: The share of a run after which no landmark is covered any more.
 FOCUS_ENDS = 0.2
 
@@ -68,9 +73,11 @@ def augment(
     generator: Generator,
     seen: Tensor,
     done: float = 1.0,
+    window: Window = WHOLE,
 ) -> Batch:
     """Views of the faces ``indices`` (B,) at ``size`` px, in a run of which the share ``done``
-    is over.
+    is over. A crop that shows less than [-1, 1]² of the plane has units of its own, in which its
+    ``window`` is that square.
 
     Random numbers come from ``generator`` (on the CPU, so that every device draws the
     same). ``seen`` holds the indices of the points that may place the crop.
@@ -83,8 +90,8 @@ def augment(
     flipped = _share(generator, len(indices), share).to(device)
     matrix = _views(pack, points, config, generator, seen)
     mirrored = torch.where(flipped[:, None], -matrix[:, :, 0], matrix[:, :, 0])
-    matrix = torch.cat([mirrored[:, :, None], matrix[:, :, 1:]], dim=2)
-    images, valid = _sample(pack.images[faces], pack.bounds[faces], matrix, size)
+    matrix = windowed(torch.cat([mirrored[:, :, None], matrix[:, :, 1:]], dim=2), window)
+    images, valid = sample_views(pack.images[faces], pack.bounds[faces], matrix, size)
     images = _appearance(images, config, generator)
     inverse = torch.linalg.inv(matrix[:, :, :2])
     placed = (points - matrix[:, None, :, 2]) @ inverse.transpose(1, 2)
@@ -116,8 +123,8 @@ def plain_view(pack: FacePack, indices: Tensor, size: int) -> Batch:
     """The faces as a box alone would crop them, unchanged: for validation."""
     plane = torch.tensor(pack.scheme.plane, dtype=torch.float32, device=pack.images.device)
     points = pack.points[indices]
-    matrix = _box_crops(points, plane)
-    images, valid = _sample(pack.images[indices], pack.bounds[indices], matrix, size)
+    matrix = box_crops(points, plane)
+    images, valid = sample_views(pack.images[indices], pack.bounds[indices], matrix, size)
     placed = (points - matrix[:, None, :, 2]) @ torch.linalg.inv(matrix[:, :, :2]).transpose(1, 2)
     flipped = torch.zeros(len(indices), dtype=torch.bool, device=points.device)
     return Batch(normalize(images, valid), valid, placed, flipped)
@@ -132,8 +139,8 @@ def _views(
     upright = _share(generator, count, config.upright).to(device)
     base = torch.where(
         upright[:, None, None],
-        _box_crops(points[:, seen], plane),
-        _landmark_crops(points[:, seen], plane),
+        box_crops(points[:, seen], plane),
+        landmark_crops(points[:, seen], plane),
     )
     # An upright crop keeps the face's own turn, so it is turned half as far.
     limit = torch.where(upright, config.rotation / 2, config.rotation) * (math.pi / 180)
@@ -149,7 +156,7 @@ def _views(
     return torch.cat([linear, offset[:, :, None]], dim=2)
 
 
-def _landmark_crops(points: Tensor, plane: Tensor) -> Tensor:
+def landmark_crops(points: Tensor, plane: Tensor) -> Tensor:
     """Least-squares similarities (B, 2, 3) from the plane (N, 2) to the points (B, N, 2);
     points that are not there do not count. The batched form of `Similarity.fit`."""
     there = points.isfinite().all(-1, keepdim=True).float()
@@ -165,7 +172,7 @@ def _landmark_crops(points: Tensor, plane: Tensor) -> Tensor:
     return torch.cat([linear, offset[:, :, None]], dim=2)
 
 
-def _box_crops(points: Tensor, plane: Tensor) -> Tensor:
+def box_crops(points: Tensor, plane: Tensor) -> Tensor:
     """Upright crops (B, 2, 3) from the tight boxes; the batched form of `Crop.from_box`."""
     there = points.isfinite()
     low = points.masked_fill(~there, math.inf).amin(1)
@@ -177,7 +184,15 @@ def _box_crops(points: Tensor, plane: Tensor) -> Tensor:
     return torch.cat([linear, offset[:, :, None]], dim=2)
 
 
-def _sample(images: Tensor, bounds: Tensor, matrix: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def windowed(matrix: Tensor, window: Window) -> Tensor:
+    """Maps (B, 2, 3) from a window's units rather than the whole crop's."""
+    x, y, half = window
+    linear = matrix[:, :, :2]
+    middle = matrix[:, :, 2] + linear @ linear.new_tensor([x, y])
+    return torch.cat([linear * half, middle[:, :, None]], dim=2)
+
+
+def sample_views(images: Tensor, bounds: Tensor, matrix: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Pixels (B, 3, S, S) in 0..1 under the maps, and the mask (B, 1, S, S) of the photo.
 
     ``align_corners=False`` is the pixel-centre rule: -1 and 1 are the outer edges.

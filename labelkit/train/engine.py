@@ -17,7 +17,7 @@ from labelkit.train.loop import Loop, Progress
 from labelkit.train.losses import point_loss, query_loss
 from labelkit.train.offsets import Offsets, reference_dataset
 from labelkit.train.pack import FacePack
-from labelkit.train.queries import QuerySampler, append_queries, draw_dense, join_queries
+from labelkit.train.queries import QuerySampler, append_queries, draw_dense, join_queries, nearest_points
 from labelkit.train.recipes import Recipe
 
 __all__ = ["Progress", "Trainer"]
@@ -27,8 +27,9 @@ class Trainer(Loop):
     """One run of a recipe over packed datasets.
 
     ``left_out`` lists point indices that training never asks for (taken out after the
-    flip has renamed left and right). The network begins with the weights of ``backbone``, whose first blocks then stay as they are where the
-    recipe says so; ``keep_backbone`` says that they shall, though the weights come later.
+    flip has renamed left and right). The network begins with the weights of ``backbone``, whose
+    first blocks then stay as they are where the recipe says so; ``keep_backbone`` says that they
+    shall, though the weights come later.
     """
 
     def __init__(
@@ -157,9 +158,3 @@ class Trainer(Loop):
         errors = distance.nanmean(1)
         distances = [pack.scheme.normalizer(xy) for xy in batch.points.double().cpu().numpy()]
         return errors.cpu() / torch.tensor(distances)
-
-
-def nearest_points(anchors: Tensor, plane: object) -> Tensor:
-    """The index of the scheme's point at every anchor, (A,)."""
-    points = torch.tensor(plane, dtype=torch.float32, device=anchors.device)
-    return torch.cdist(anchors, points).argmin(dim=1)

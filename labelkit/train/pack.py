@@ -67,12 +67,17 @@ class FacePack:
 
 
 def pack_faces(
-    name: str, samples: Iterable[Sample], scheme: Scheme, size: int, left_out: tuple[int, ...] = ()
+    name: str,
+    samples: Iterable[Sample],
+    scheme: Scheme,
+    size: int,
+    left_out: tuple[int, ...] = (),
+    margin: float = MARGIN,
 ) -> tuple[FacePack, list[str]]:
     """Cut all annotated faces out at ``size`` px; also returns the problems met.
 
-    Points in ``left_out`` do not help to place the square. Raises `InputError` when no
-    face remains.
+    ``margin`` is half the square's side in plane units. Points in ``left_out`` do not help to
+    place the square. Raises `InputError` when no face remains.
     """
     seen = np.setdiff1d(np.arange(len(scheme)), left_out)
     images, bounds, points, problems = [], [], [], []
@@ -91,7 +96,7 @@ def pack_faces(
             problems.append(f"{sample.image.path}: {error}")
             continue
         center = fit([0.0, 0.0])
-        square = Crop(Similarity(fit.scale * MARGIN, 0.0, float(center[0]), float(center[1])))
+        square = Crop(Similarity(fit.scale * margin, 0.0, float(center[0]), float(center[1])))
         pixels, _ = sample_crop(image, square, size)
         edges = [[-0.5, -0.5], [image.shape[1] - 0.5, image.shape[0] - 0.5]]
         images.append(torch.from_numpy(pixels).permute(2, 0, 1))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Generator, Tensor
@@ -73,6 +74,30 @@ def draw_dense(dense: DensePoints, count: int, weight: float, generator: Generat
     there = known.gather(1, chosen)
     targets = torch.where(there[..., None], answers, asked)
     return Queries(asked, targets, there, weight * dense.weights.gather(1, chosen))
+
+
+def append_queries(first: Queries, more: Queries) -> Queries:
+    """More queries for the same faces."""
+    return Queries(
+        *(torch.cat([getattr(first, f.name), getattr(more, f.name)], dim=1) for f in fields(first))
+    )
+
+
+def join_queries(parts: Sequence[Queries]) -> Queries:
+    """Datasets may have different numbers of points: shorter rows are filled up."""
+    width = max(part.prompts.shape[1] for part in parts)
+
+    def fill(tensor: Tensor) -> Tensor:
+        missing = width - tensor.shape[1]
+        return torch.cat([tensor, tensor.new_zeros(len(tensor), missing, *tensor.shape[2:])], dim=1)
+
+    return Queries(*(torch.cat([fill(getattr(p, f.name)) for p in parts]) for f in fields(Queries)))
+
+
+def nearest_points(anchors: Tensor, plane: object) -> Tensor:
+    """The index of the scheme's point at every anchor, (A,)."""
+    points = torch.tensor(plane, dtype=torch.float32, device=anchors.device)
+    return torch.cdist(anchors, points).argmin(dim=1)
 
 
 def _blend(prompts: Tensor, points: Tensor, indices: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,9 +13,9 @@ from labelkit.scheme import Point, Scheme
 from labelkit.train.augment import (
     AugmentConfig,
     Batch,
-    _box_crops,
-    _landmark_crops,
     augment,
+    box_crops,
+    landmark_crops,
     plain_view,
 )
 from labelkit.train.pack import DensePoints, FacePack
@@ -126,7 +126,7 @@ def test_batched_crops_are_those_of_geometry(make_pack: MakePack, ibug68: Scheme
     points = make_pack(ibug68, 6, spread=0.2, dots=False).points
     plane = torch.tensor(ibug68.plane, dtype=torch.float32)
     points[1, 20:60] = torch.nan
-    least_squares, boxes = _landmark_crops(points, plane), _box_crops(points, plane)
+    least_squares, boxes = landmark_crops(points, plane), box_crops(points, plane)
     for face in range(6):
         fit = Similarity.fit(ibug68.plane, points[face].double().numpy())
         assert np.allclose(least_squares[face], fit.matrix, atol=1e-5)

@@ -14,7 +14,8 @@ from labelkit.checkpoint import load_checkpoint, save_checkpoint
 from labelkit.errors import CheckpointError
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.train.augment import AugmentConfig, plain_view
-from labelkit.train.engine import Progress, Trainer, _split_batch
+from labelkit.train.engine import Progress, Trainer
+from labelkit.train.loop import _split_batch
 from labelkit.train.pack import DensePoints, FacePack
 from labelkit.train.recipes import Recipe, load_recipe
 
@@ -180,7 +181,7 @@ def test_the_budget_ends_by_the_clock(
 ) -> None:
     """A clock that goes on by six seconds whenever it is read: a step takes six."""
     now = iter(range(0, 10_000, 6))
-    monkeypatch.setattr("labelkit.train.engine.time.monotonic", lambda: float(next(now)))
+    monkeypatch.setattr("labelkit.train.loop.time.monotonic", lambda: float(next(now)))
     trainer = Trainer(replace(tiny, passes=10**6), packs[:1], CPU, minutes=0.4)
     saved: list[int] = []
     heard: list[Progress] = []
