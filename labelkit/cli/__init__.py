@@ -17,6 +17,7 @@ from labelkit.cli import (
     evaluate,
     faces,
     fit,
+    judging,
     labels,
     models,
     predict,
@@ -87,6 +88,8 @@ app.command(epilog="Example: labelkit queue work")(labels.queue)
 app.command(epilog='Example: labelkit mark work a.jpg --as returned --comment "chin too low" --point jaw_8')(
     faces.mark
 )
+app.command(epilog="Example: labelkit outliers work")(judging.outliers)
+app.command(epilog="Example: labelkit agreement work")(judging.agreement)
 app.command(epilog="Example: labelkit status work")(project.status)
 app.command(epilog="Example: labelkit export work --format wflw -o labels.txt")(labels.export)
 app.command(epilog="Example: labelkit serve work")(serve.serve)

@@ -52,6 +52,7 @@ class Order(StrEnum):
     WORST = "worst"
     RANDOM = "random"
     OLDEST = "oldest"
+    OUTLIERS = "outliers"
 
 
 class By(StrEnum):
@@ -203,7 +204,7 @@ def queue(
         typer.Option(
             "--order",
             help="uncertain: what a model doubts, no two alike in a row; worst: by the doubt alone; "
-            "random; oldest: as they were added.",
+            "random; oldest: as they were added; outliers: the oddest shapes first.",
         ),
     ] = Order.UNCERTAIN,
     seed: Annotated[int, typer.Option("--seed", help="Of the random order.")] = 0,

@@ -20,11 +20,10 @@ from labelkit.prelabel.runner import Prelabelling, PrelabelReport
 from labelkit.project.exporting import ExportOptions, ExportReport, export
 from labelkit.project.folder import FOLDERS, create_folder, keep_scheme, one_at_a_time
 from labelkit.project.importing import As, ImportReport, Source, import_dataset, read_for
+from labelkit.project.looking import LookingCalls
 from labelkit.project.photos import Comparison, Heard, ScanReport, compare, scan
 from labelkit.project.settings import Settings, images_setting, read_settings, write_settings
 from labelkit.project.status import Status, look
-from labelkit.project.waiting import items
-from labelkit.queue import QueueItem, Way
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.scheme.change import SchemeChange, plan_change
 from labelkit.store import Event, FaceState, Job, NewFace, SchemeRevision, SchemeSwitch, Store, StoredFace
@@ -44,7 +43,7 @@ def _state(name: FaceState | str) -> FaceState:
         raise InputError(f"{name!r} is no state of a face; there are {', '.join(FaceState)}") from error
 
 
-class Project:
+class Project(LookingCalls):
     """A project folder: its photos, faces and labels, and what can be done with them.
 
         project = Project.create("work", images="photos/", scheme="ibug68")
@@ -250,23 +249,6 @@ class Project:
     def comment(self, face: Face, text: str, author: str, point: str | None = None) -> Event:
         """Say something about a face, or about one of its points, by name."""
         return self.store.add_comment(self.find(face).id, text, author, point)
-
-    def queue(
-        self,
-        limit: int | None = None,
-        *,
-        order: Way = "uncertain",
-        author: str | None = None,
-        seed: int = 0,
-    ) -> list[QueueItem]:
-        """The faces that wait for a person: all, or the first ``limit``.
-
-        ``order``: ``uncertain`` puts first what a correction is worth most, by the model's doubt and
-        by what sets a face apart from those before it; ``worst`` goes by the doubt alone, ``oldest``
-        by when faces were added, ``random`` by ``seed``. For ``author`` (None: nobody in particular)
-        what others have open is left out. Raises `InputError` for an unknown order.
-        """
-        return items(self.store, limit, order, author, seed)
 
     def editor(
         self,

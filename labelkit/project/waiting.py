@@ -7,6 +7,7 @@ from itertools import islice
 
 from labelkit import queue
 from labelkit.errors import InputError
+from labelkit.project.judging import fresh_oddities
 from labelkit.queue import Look, QueueItem, Waiting, Way
 from labelkit.store import FaceState, Store, StoredFace
 
@@ -53,6 +54,8 @@ def _ids(store: Store, way: Way, seed: int) -> Iterator[int]:
             return iter(queue.shuffled(store.face_ids(STATES), seed).tolist())
         case "oldest":
             return iter(store.face_ids(STATES))
+        case "outliers":
+            return _odd_first(store)
     raise InputError(f"{way!r} is no order of the queue; there are {', '.join(queue.WAYS)}")
 
 
@@ -71,10 +74,19 @@ def _spread(store: Store, page: Sequence[StoredFace]) -> list[int]:
     return [page[place].id for place in queue.spread_out(looks)]
 
 
+def _odd_first(store: Store) -> Iterator[int]:
+    """Those of which a shape is known, the oddest first, then the others."""
+    seen: set[int] = set()
+    for one in fresh_oddities(store, STATES):
+        seen.add(one.face_id)
+        yield one.face_id
+    yield from (face_id for face_id in store.face_ids(STATES) if face_id not in seen)
+
+
 def described(store: Store, faces: Sequence[StoredFace]) -> list[QueueItem]:
     """Faces in any state as the queue describes them, in the given order."""
     made = store.predictions([face.id for face in faces])
-    held = store.leases.held()
+    held, odd = store.leases.held(), store.odd_among([face.id for face in faces])
     revisions = {one.scheme_revision for one in made.values()}
     schemes = {revision: store.scheme_revision(revision).scheme for revision in revisions}
 
@@ -83,7 +95,8 @@ def described(store: Store, faces: Sequence[StoredFace]) -> list[QueueItem]:
         doubt = "" if one is None else queue.in_words(one.prediction, schemes[one.scheme_revision])
         model = None if one is None else one.prediction.model
         holder = "" if lease is None else lease.holder
-        waiting = Waiting(face.face, face.state, face.score, face.reason, model, doubt, held=holder)
+        shape = odd.get(face.id, "")
+        waiting = Waiting(face.face, face.state, face.score, face.reason, model, doubt, shape, holder)
         return QueueItem(face.face, face.score, queue.reason(waiting))
 
     return [item(face) for face in faces]

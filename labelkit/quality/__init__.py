@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from labelkit.quality.agreement import Agreement, compare_people
 from labelkit.quality.outliers import Oddities, Oddity, find_oddities
 from labelkit.quality.shapes import Judge, Judged, ShapeSpace, fit_shapes
 
-__all__ = ["Judge", "Judged", "Oddities", "Oddity", "ShapeSpace", "find_oddities", "fit_shapes"]
+__all__ = [
+    "Agreement",
+    "Judge",
+    "Judged",
+    "Oddities",
+    "Oddity",
+    "ShapeSpace",
+    "compare_people",
+    "find_oddities",
+    "fit_shapes",
+]

@@ -49,7 +49,8 @@ class Oddity:
     ``kind``: left and right are ``swapped``, a curve is out of ``order``, ``points`` are where the
     others do not expect them, or the ``shape`` as a whole is none. ``points`` are their numbers,
     ``part`` what they are a part of (a curve or groups; empty for the whole face), ``size`` how odd:
-    1 is the limit, twice as odd 2. ``error`` is the largest distance from where a point is expected, in % of the eye distance.
+    1 is the limit, twice as odd 2. ``error`` is the largest distance from where a point is
+    expected, in % of the eye distance.
     """
 
     row: int

@@ -144,6 +144,15 @@ class Judge:
         return result
 
 
+def place(shapes: ArrayLike, scheme: Scheme) -> NDArray[np.complex128]:
+    """The similarity from the plane to each of the shapes (M, N, 2) in image px, as the complex number
+    (M,) by which it multiplies: px per plane unit and turn. NaN for one with fewer than two points."""
+    xy = _checked(shapes, scheme)
+    there = _there(xy)
+    turn = _similarities(xy, there, scheme.plane)[0]
+    return np.where((there.sum(axis=1) > 1) & (np.abs(turn) > 0), turn, np.nan)
+
+
 def fit_shapes(shapes: ArrayLike, scheme: Scheme) -> ShapeSpace:
     """The shape space of faces (M, N, 2) in image px, NaN for points that are not there.
 
@@ -192,28 +201,37 @@ def _patterns(there: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], NDAr
 
 
 def _placed(xy: Array, there: NDArray[np.bool_], mean: Array) -> tuple[Array, Array]:
-    """Shapes brought onto ``mean`` (M, N, 2) by their similarities, and px per plane unit (M,).
+    """Shapes brought onto ``mean`` (M, N, 2) by their similarities, and px per plane unit (M,)."""
+    turn, points = _similarities(xy, there, mean)
+    points = np.where(there, points, np.nan)
+    return np.stack([points.real, points.imag], axis=2), np.abs(turn)
 
-    As `Similarity.fit` from the plane, for all shapes at once and robustly: each point counts by how
-    well it fits (Welsch's weights, at twice the median distance). It is fitted from the plane, not
-    to it, or the mirror image of a face would shrink to a point, with which nothing is wrong.
+
+def _similarities(
+    xy: Array, there: NDArray[np.bool_], mean: Array
+) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    """By what the similarity from ``mean`` to each shape multiplies (M,), and the shapes brought back
+    onto it (M, N), in complex numbers.
+
+    As `Similarity.fit`, for all shapes at once and robustly: each point counts by how well it fits
+    (Welsch's weights, at twice the median distance). It is fitted from the plane, not to it, or the
+    mirror image of a face would shrink to a point, with which nothing is wrong.
     """
-    target = mean[:, 0] + 1j * mean[:, 1]
+    plane = mean[:, 0] + 1j * mean[:, 1]
     source = np.where(there, xy[..., 0] + 1j * xy[..., 1], 0)
     weights = there.astype(np.float64)
     for _ in range(4):
         total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
         centre = (weights * source).sum(axis=1, keepdims=True) / total
-        middle = (weights * target).sum(axis=1, keepdims=True) / total
-        z, w = target[None] - middle, source - centre
+        middle = (weights * plane).sum(axis=1, keepdims=True) / total
+        z, w = plane[None] - middle, source - centre
         power = np.maximum((weights * np.abs(z) ** 2).sum(axis=1, keepdims=True), 1e-12)
         turn = (weights * np.conj(z) * w).sum(axis=1, keepdims=True) / power
         placed = w / np.where(np.abs(turn) > 1e-9, turn, 1e-9) + middle
-        distance = np.where(there, np.abs(placed - target[None]), np.nan)
+        distance = np.where(there, np.abs(placed - plane[None]), np.nan)
         usual = np.nanmedian(np.where(there.any(axis=1, keepdims=True), distance, 1.0), axis=1, keepdims=True)
         weights = np.where(there, np.exp(-0.5 * (distance / np.maximum(2 * usual, 1e-6)) ** 2), 0.0)
-    points = np.where(there, placed, np.nan)
-    return np.stack([points.real, points.imag], axis=2), np.abs(turn[:, 0])
+    return np.asarray(turn[:, 0]), np.asarray(placed)
 
 
 def _conditional(rest: Array, precision: Array) -> tuple[Array, Array, Array]:

@@ -25,10 +25,12 @@ from labelkit.store.values import (
     NewPrediction,
     OpenJournal,
     Order,
+    Said,
     SchemeRevision,
     SchemeSwitch,
     StoredFace,
     StoredImage,
+    StoredOddity,
     StoredPrediction,
 )
 
@@ -54,10 +56,12 @@ __all__ = [
     "OpenJournal",
     "Order",
     "PhotoKind",
+    "Said",
     "SchemeRevision",
     "SchemeSwitch",
     "Store",
     "StoredFace",
     "StoredImage",
+    "StoredOddity",
     "StoredPrediction",
 ]

@@ -17,7 +17,7 @@ from labelkit.store.current import Merger, merged
 from labelkit.store.facerows import FACES, load_face, load_faces, stored_face
 from labelkit.store.fitting import accepted, check_fits
 from labelkit.store.journal import close_journal
-from labelkit.store.part import Part
+from labelkit.store.part import Part, chunks
 from labelkit.store.schemes import scheme_at
 from labelkit.store.states import move
 from labelkit.store.tables import annotation_rows, events, faces, predictions
@@ -28,6 +28,7 @@ from labelkit.store.values import (
     FaceState,
     ImportCounts,
     NewAnnotation,
+    Said,
     StoredFace,
 )
 
@@ -169,6 +170,28 @@ class AnnotationCalls(Part):
             for rows in connection.execute(query).partitions(chunk):
                 landmarks = merger.merge(connection, [row.id for row in rows], fill)
                 yield from ((stored_face(row), landmarks[row.id]) for row in rows)
+
+    def shared_faces(self) -> list[int]:
+        """The ids of the faces that more than one person has annotated."""
+        rows = annotation_rows.c
+        query = (
+            select(rows.face_id)
+            .group_by(rows.face_id)
+            .having(func.count(func.distinct(rows.author)) > 1)
+            .order_by(rows.face_id)
+        )
+        with self._database.read() as connection:
+            return list(connection.scalars(query))
+
+    def said_by(self, face_ids: Iterable[int]) -> dict[int, list[Said]]:
+        """What each person has said about faces, in the project's present scheme, whoever came after
+        them; by the face's id, in the order in which they came."""
+        found: dict[int, list[Said]] = {}
+        with self._database.read() as connection:
+            merger = Merger(connection)
+            for chunk in chunks(face_ids):
+                found.update(merger.by_person(connection, chunk))
+        return found
 
     def annotators(self, states: Collection[FaceState] | None = None) -> dict[str, int]:
         """How many faces (of all, or of those in ``states``) carry whose newest annotation."""

@@ -20,7 +20,7 @@ from labelkit.store import blobs
 from labelkit.store.part import chunks
 from labelkit.store.schemes import scheme_at
 from labelkit.store.tables import annotation_rows, faces, predictions, schemes
-from labelkit.store.values import WITHDRAWN, SchemeRevision
+from labelkit.store.values import WITHDRAWN, Said, SchemeRevision
 
 
 def merged(connection: Connection, face_ids: Iterable[int], fill: bool = False) -> dict[int, Landmarks]:
@@ -65,6 +65,30 @@ class Merger:
         name = self.present.scheme.name
         return {face_id: draft.landmarks(name) for face_id, draft in drafts.items()}
 
+    def by_person(self, connection: Connection, face_ids: list[int]) -> dict[int, list[Said]]:
+        """What each person said about up to a chunk of faces."""
+        drafts: dict[int, dict[str, _Draft]] = {face_id: {} for face_id in face_ids}
+        alone: dict[tuple[int, str], bool] = {}
+        said = (
+            select(annotation_rows)
+            .where(annotation_rows.c.face_id.in_(face_ids))
+            .order_by(annotation_rows.c.face_id, annotation_rows.c.revision)
+        )
+        for row in connection.execute(said):
+            people = drafts[row.face_id]
+            # Who does not say what they have seen (a file, say) has seen nothing.
+            alone.setdefault((row.face_id, row.author), not people or not row.base_revision)
+            people.setdefault(row.author, _Draft(len(self.present.uids))).say(
+                row, self._places[row.scheme_revision]
+            )
+        name = self.present.scheme.name
+        return {
+            face_id: [
+                Said(author, draft.by_hand(name), alone[face_id, author]) for author, draft in people.items()
+            ]
+            for face_id, people in drafts.items()
+        }
+
 
 class _Draft:
     """The points of one face while its revisions are put together."""
@@ -98,6 +122,11 @@ class _Draft:
         counts = places >= 0
         counts &= (self.state[places] == State.PREDICTED) & (self.revision[places] <= row.after_revision)
         self.xy[places[counts]] = blobs.points(row.xy)[counts]
+
+    def by_hand(self, scheme: str) -> Landmarks:
+        """Only what a person placed or confirmed."""
+        own = self.state != State.PREDICTED
+        return Landmarks(scheme, np.where(own[:, None], self.xy, np.nan), self.state, self.visibility)
 
     def landmarks(self, scheme: str) -> Landmarks:
         return Landmarks(scheme, self.xy, self.state, self.visibility)

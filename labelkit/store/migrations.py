@@ -213,7 +213,21 @@ _QUEUE = Migration(
     ),
 )
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST, _EDITOR, _QUEUE)
+_ODDITIES = Migration(
+    "0004 oddities",
+    (
+        """CREATE TABLE oddities (
+            face_id INTEGER PRIMARY KEY REFERENCES faces,
+            size REAL NOT NULL,
+            reason TEXT NOT NULL,
+            revision INTEGER NOT NULL,
+            prediction_id INTEGER
+        )""",
+        "CREATE INDEX oddities_size ON oddities (size)",
+    ),
+)
+
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _EDITOR, _QUEUE, _ODDITIES)
 
 
 def create_tables(database: Database, steps: Sequence[Migration] = MIGRATIONS) -> None:

@@ -20,6 +20,7 @@ from labelkit.store.jobs import Jobs
 from labelkit.store.journal import Journals
 from labelkit.store.leases import Leases
 from labelkit.store.migrations import create_tables, migrate
+from labelkit.store.oddities import OddityCalls
 from labelkit.store.predictions import PredictionCalls
 from labelkit.store.schemes import SchemeCalls, first_scheme
 from labelkit.store.signatures import SignatureCalls
@@ -34,6 +35,7 @@ class Store(
     AnnotationCalls,
     PredictionCalls,
     SignatureCalls,
+    OddityCalls,
 ):
     """The project's SQLite database. Threads may share it; processes open their own.
 

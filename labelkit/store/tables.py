@@ -199,6 +199,17 @@ signatures = Table(
     Column("signature", LargeBinary),
 )
 
+# How odd the shape of a face was when all were last compared, and of which revision and prediction.
+oddities = Table(
+    "oddities",
+    metadata,
+    Column("face_id", Integer, primary_key=True),
+    Column("size", Float),
+    Column("reason", Text),
+    Column("revision", Integer),
+    Column("prediction_id", Integer),
+)
+
 events = Table(
     "events",
     metadata,

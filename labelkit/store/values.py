@@ -167,6 +167,16 @@ class NewAnnotation:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What one person has said about a face: points that they neither placed nor confirmed are NaN.
+    ``alone``: they had not seen what another had saved before them."""
+
+    author: str
+    landmarks: Landmarks
+    alone: bool
+
+
+@dataclass(frozen=True)
 class ImportCounts:
     """How many annotations an import added, how many were there already, equal in value, and how
     many were left out because the face has been annotated meanwhile."""
@@ -272,6 +282,19 @@ class Lease:
     face_id: int
     holder: str
     until: datetime
+
+
+@dataclass(frozen=True)
+class StoredOddity:
+    """How odd the shape of a face was when all were last compared: from a ``size`` of 1 on it can
+    hardly be a face's, and ``reason`` says why. ``revision`` and ``prediction_id`` are those of the
+    points that were judged."""
+
+    face_id: int
+    size: float
+    reason: str
+    revision: int
+    prediction_id: int | None
 
 
 class JobState(StrEnum):
