@@ -7,7 +7,8 @@ from importlib import resources
 from typing import Any
 
 import param
-from panel.custom import JSComponent
+
+from labelkit.editor.component import Component
 
 
 def source(name: str) -> str:
@@ -15,7 +16,7 @@ def source(name: str) -> str:
     return resources.files("labelkit.app").joinpath("static", name).read_text("utf-8")
 
 
-class Talking(JSComponent):
+class Talking(Component):
     """A component whose messages go to the function ``heard``."""
 
     __abstract = True

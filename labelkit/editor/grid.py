@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import param
-from panel.custom import JSComponent
 
 from labelkit.editor.bundle import bundle
+from labelkit.editor.component import Component
 from labelkit.geometry import Array
 from labelkit.scheme import Scheme
 
@@ -44,7 +44,7 @@ class Tile:
     doubt: str = ""
 
 
-class FaceGrid(JSComponent):
+class FaceGrid(Component):
     """The grid of a page, see ``static/grid.js``. ``marks`` are states by key, ``info`` says where in
     the whole this is (``place``) and whether there is something before, behind and to undo."""
 

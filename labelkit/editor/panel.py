@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import param
-from panel.custom import JSComponent
 from panel.io.state import state
 
 from labelkit.editor.bundle import bundle
+from labelkit.editor.component import Component
 from labelkit.editor.session import Desk, EditSession, as_traits
 
 
-class Editor(JSComponent):
+class Editor(Component):
     """The annotation editor for one page: ``Editor(desk, face="12", height=700)``.
 
     ``desk`` is where faces come from and edits go to (`labelkit.project.editing.open_desk`),
@@ -43,6 +43,8 @@ class Editor(JSComponent):
         super().__init__(**{**size, **params})  # type: ignore[no-untyped-call]  # Panel's own
         self.session = EditSession(desk, self._push, _later)
         self.param.watch(self._hear, "outbox")
+        if state.curdoc is not None and state.curdoc.session_context is not None:
+            state.on_session_destroyed(lambda _: desk.leave())
         self.session.start(face)
 
     def go_to(self, face: str) -> None:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import param
-from panel.custom import JSComponent
 from panel.io.state import state
 
 from labelkit.editor.bundle import bundle
+from labelkit.editor.component import Component
 from labelkit.editor.studio import Examples, Plan, Save, StudioSession
 from labelkit.scheme import Scheme
 
 
-class StudioPane(JSComponent):
+class StudioPane(Component):
     """A scheme studio for one page; the parameters are those of `StudioSession`."""
 
     setup = param.String()

@@ -14,6 +14,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,9 @@ from labelkit.geometry import Array, Box, Crop
 from labelkit.landmarks import Face, Landmarks, State
 from labelkit.progress import in_notebook
 from labelkit.project.deciding import Decision
+from labelkit.project.holding import Hold
 from labelkit.project.project import Project
+from labelkit.project.waiting import line
 from labelkit.queue import ORDER
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.store import (
@@ -44,6 +47,9 @@ from labelkit.store import (
 #: The queue is read in pieces of so many faces, at its end not more often than every few seconds.
 _AHEAD = 100
 _PATIENCE = 5.0
+
+#: Commands after which a face stays open.
+_STAYING = ("comment", "keep", "take", "predict")
 
 #: States in which a face no longer waits for anybody.
 _SETTLED = (*FINISHED, FaceState.REJECTED, FaceState.SKIPPED)
@@ -97,6 +103,7 @@ class Desk:
         self.author, self._project, self._store = author, project, project.store
         self._predict = predict
         self._session = f"editor of {author}"
+        self._hold = Hold(self._store, author)
         self._queued = order is None
         self._order = order if order is not None else []
         self._waiting, self._asked = 0, -math.inf
@@ -124,7 +131,8 @@ class Desk:
             key = str(journal.face_id)
             if journal.session == self._session and (self._queued or key in self._order):
                 return key
-        return self._order[0] if self._order else None
+        free = (key for key in self._order if not self._queued or self._hold.take(int(key)))
+        return next(free, None)
 
     def photo(self, image: str) -> bytes:
         return browser_photo(self._project.image(image))
@@ -140,11 +148,21 @@ class Desk:
         return Neighbours(before, following, place + 1, max(len(self._order), self._waiting))
 
     def _following(self, place: int) -> str | None:
-        """The next face; of a queue, the next that still waits."""
+        """The next face; of a queue, the next that still waits and that nobody else has open."""
         for key in self._order[place + 1 :]:
-            if not self._queued or self._store.face(int(key)).state not in _SETTLED:
+            if not self._queued or self._free(int(key)):
                 return key
         return None
+
+    def _free(self, face_id: int) -> bool:
+        """Whether a face is to be given to this person, who then holds it."""
+        return self._store.face(face_id).state not in _SETTLED and self._hold.take(face_id)
+
+    def stay(self, keys: Sequence[str]) -> None:
+        self._hold.keep(map(int, keys))
+
+    def leave(self) -> None:
+        self._hold.leave()
 
     def _extend(self) -> bool:
         """Take up what waits and is not in the order yet; whether there was anything."""
@@ -155,7 +173,7 @@ class Desk:
         if not known:
             counts = self._store.count_by_state()
             self._waiting = sum(counts[FaceState(state)] for state in ORDER)
-        waiting = [str(self._project.find(item.face).id) for item in self._project.queue(len(known) + _AHEAD)]
+        waiting = map(str, islice(line(self._store, author=self.author), len(known) + _AHEAD))
         new = [key for key in waiting if key not in known]
         self._order += new
         return bool(new)
@@ -169,6 +187,7 @@ class Desk:
         scheme = self._store.scheme_revision()
         made = self._store.prediction(face.id)
         journal = self._store.journal.read(face.id, self._session)
+        other = "" if self._hold.take(face.id) else self._hold.other(face.id)
         places = _Places(self._store.scheme_history(), scheme)
         sheet = Sheet(
             key=key,
@@ -181,7 +200,7 @@ class Desk:
             draft=Draft(self._landmarks(face), face.face.box, dict(face.attributes), face.note),
             started_from=face.prediction_id,
             state=face.state.value,
-            reason=face.reason,
+            reason="; ".join(part for part in (other and f"{other} has it open", face.reason) if part),
             attributes=self._project.settings.attributes,
             comments=[
                 Comment(one.text, one.author, one.time, one.point)
@@ -275,6 +294,8 @@ class Desk:
             face = self._face(sheet.key)
             crossed = self._crossed(face, sheet.revision)
             reply = Decision(self._project, self.author, self._session, face, sheet, command).take()
+            if command.get("name") not in _STAYING:
+                self._hold.drop([face.id])
         if command.get("name") == "predict" and self._predict is not None:
             # After the transaction: a model takes its time, and others want to save meanwhile.
             self._predict(face.face)

@@ -22,8 +22,8 @@ expect.set_options(timeout=30_000)
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A server over a project of 70 photos in which nobody has been looked for."""
-    project = make_project(tmp_path_factory.mktemp("begun"), 70)
+    """A server over a project of 130 photos in which nobody has been looked for."""
+    project = make_project(tmp_path_factory.mktemp("begun"), 130)
     with served(project) as url:
         yield project, url
 
@@ -73,12 +73,15 @@ def test_photos_are_leafed_through_found_and_shown_large(page: Page, begun: tupl
     opened(page, f"{begun[1]}images")
     expect(page.locator("figure")).to_have_count(60)
     page.get_by_role("button", name="Next →").click()
-    expect(page.locator("figure")).to_have_count(10)
     expect(page.get_by_label("Page", exact=True)).to_have_value("2")
+    expect(page.locator("figure .name").first).to_have_text("060.jpg")
+    expect(page.locator("figure").first).to_be_in_viewport()
+    page.get_by_role("button", name="Next →").click()
+    expect(page.locator("figure")).to_have_count(10)
     page.get_by_placeholder("Find by name…").fill("00")
     page.keyboard.press("Enter")
     expect(page.locator("figure .name").first).to_have_text("000.jpg")
-    expect(page.locator("figure")).to_have_count(10)
+    expect(page.locator("figure")).to_have_count(11)
     page.locator("figure").nth(3).click()
     expect(page.locator("dialog .name")).to_have_text("003.jpg")
     page.keyboard.press("ArrowRight")

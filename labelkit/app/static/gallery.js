@@ -168,6 +168,8 @@ export default {
       el.dataset.page = model.page
     }
     for (const name of ["page", "pages"]) model.on(name, number)
+    // Whoever turned the page from below its end begins the next one at its beginning.
+    model.on("page", () => { if (grid.getBoundingClientRect().top < 0) el.scrollIntoView() })
     draw()
   },
 }
