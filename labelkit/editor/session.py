@@ -8,7 +8,8 @@ client) and, after a crash or from another window, by its ``id``. An entry is
      "scheme": n, "edit": {...}}       or   {..., "type": "command", "command": {"name": ...}}
 
 where ``revision`` and ``scheme`` are those of the face as it was loaded; "hello" as ``type`` is how
-a page begins, and ``"replayed": true`` marks entries that an earlier page left behind.
+a page begins, "here" is said now and then while somebody stirs on it, "gone" when it ends, and
+``"replayed": true`` marks entries that an earlier page left behind.
 
 An entry is acknowledged when what it says is on the disk, or when it has been refused in one clear
 line. While the database cannot be written, nothing is acknowledged and the browser tries again.
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -94,6 +95,13 @@ class Desk(Protocol):
     def neighbours(self, key: str) -> Neighbours:
         """What comes before and after a face."""
 
+    def stay(self, keys: Sequence[str]) -> None:
+        """Somebody is at these faces: nobody else is to be given them for some minutes, and others
+        that were held here are free."""
+
+    def leave(self) -> None:
+        """Nobody is here any more: what was held is free."""
+
     def record(self, entry: str, kind: Kind, sheet: Sheet, edit: Edit) -> Reply:
         """Write one edit, or that it was undone or redone, into the journal of the face."""
 
@@ -158,6 +166,9 @@ class EditSession:
 
     def _do(self, entry: dict[str, Any]) -> None:
         kind = entry.get("type")
+        if kind in ("here", "gone"):
+            self.desk.stay(list(self._faces)) if kind == "here" else self.desk.leave()
+            return
         if kind == "hello":
             # A page that was loaded again has what was known when the face was opened.
             self._stale |= {key for key, sheet in self._sheets.items() if sheet.done or sheet.undone}
@@ -221,7 +232,7 @@ class EditSession:
         if key is None:
             self.current = ""
             self._push({"current": "", "faces": {}})
-            self._tell(notice="No face waits.")
+            self._tell(notice="No face waits that nobody else has open.")
             return
         self._sheets = {key: self._opened(key)}
         self.current = key
@@ -240,6 +251,7 @@ class EditSession:
                 if following is None or following in keys:
                     break
                 keys.append(following)
+            self.desk.stay(keys)
             keys += [before] if before is not None and before not in keys else []
             for key in keys:
                 if key not in self._sheets:

@@ -74,11 +74,11 @@ class PanelServer:
 
     def start(self) -> None:
         """Begin to serve, and wait until it answers."""
-        self.pid = int(self._ask("start").split()[1])
+        self.pid = int(self._ask("start", "ready"))
 
     def kill(self) -> None:
         """SIGKILL: nothing is put in order before."""
-        self._ask("kill")
+        self._ask("kill", "killed")
         self.pid = 0
 
     def pause(self, paused: bool) -> None:
@@ -88,15 +88,17 @@ class PanelServer:
     def close(self) -> None:
         self.parent.communicate()  # it ends with its input
 
-    def _ask(self, line: str) -> str:
+    def _ask(self, line: str, expected: str) -> str:
+        """What follows the ``expected`` word of the answer."""
         assert self.parent.stdin is not None
         assert self.parent.stdout is not None
         self.parent.stdin.write(f"{line}\n")
         self.parent.stdin.flush()
         answer = self.parent.stdout.readline()
-        if not answer:
-            raise RuntimeError("the server of the editor has ended")
-        return answer
+        word, _, rest = answer.strip().partition(" ")
+        if word != expected:
+            raise RuntimeError(f"the server of the editor has ended or says {answer!r}")
+        return rest
 
 
 EDITOR_CELL = """\
@@ -233,6 +235,12 @@ def grab(page: Page, index: int, dx: float = 9, dy: float = 6) -> None:
 def drag(page: Page, index: int, dx: float = 9, dy: float = 6) -> None:
     grab(page, index, dx, dy)
     page.mouse.up()
+
+
+def free(project: Project) -> None:
+    """Give back what pages of earlier tests, closed without a word, would hold for some minutes."""
+    for lease in project.store.leases.held().values():
+        project.store.leases.release(lease.holder)
 
 
 def stored(project: Project, image: str, author: str = "ann") -> tuple[list[str], list[str]]:

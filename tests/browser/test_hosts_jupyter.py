@@ -19,6 +19,7 @@ from .hosts import (
     Lab,
     ask,
     drag,
+    free,
     grab,
     jupyter_cells,
     made_project,
@@ -45,6 +46,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 @pytest.fixture
 def open_notebook(page: Page, lab: Lab, project: Project) -> Opened:
     def opened(author: str, page: Page = page) -> Page:
+        free(project)
         page.goto(lab.editor(project.folder, author))
         run(page)
         return page

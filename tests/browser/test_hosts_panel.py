@@ -15,7 +15,20 @@ from labelkit.project.editing import open_desk
 from labelkit.store import EventKind, FaceState
 
 from .conftest import watch
-from .hosts import PanelServer, ask, drag, grab, made_project, place, point, ready, saved, stored, until
+from .hosts import (
+    PanelServer,
+    ask,
+    drag,
+    free,
+    grab,
+    made_project,
+    place,
+    point,
+    ready,
+    saved,
+    stored,
+    until,
+)
 
 FIRST, SECOND = "0-astronaut.png", "0-grace_hopper.jpg"
 
@@ -43,8 +56,9 @@ def server(served: tuple[Project, PanelServer]) -> PanelServer:
 
 
 @pytest.fixture
-def open_page(page: Page, server: PanelServer) -> Opened:
+def open_page(page: Page, server: PanelServer, project: Project) -> Opened:
     def opened(author: str, page: Page = page) -> Page:
+        free(project)
         page.goto(f"{server.url}?author={author}")
         ready(page)
         return page

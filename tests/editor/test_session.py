@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +33,7 @@ class FakeDesk:
         self.fails: Exception | None = None
         self.crossed: Crossed | None = None
         self.revision = 0
+        self.held: list[str] = []
 
     def first(self) -> str | None:
         return self.order[0] if self.order else None
@@ -56,6 +57,12 @@ class FakeDesk:
         i = self.order.index(key)
         after = self.order[i + 1] if i + 1 < len(self.order) else None
         return Neighbours(self.order[i - 1] if i else None, after, i + 1, len(self.order))
+
+    def stay(self, keys: Sequence[str]) -> None:
+        self.held = list(keys)
+
+    def leave(self) -> None:
+        self.held = []
 
     def claim(self, entry: str) -> bool:
         if self.fails is not None:
@@ -238,7 +245,7 @@ def test_the_ends_are_told() -> None:
     assert page.traits["status"]["notice"] == "This is the last face."
     empty = Page(FakeDesk(0))
     assert (empty.traits["current"], empty.traits["faces"]) == ("", {})
-    assert empty.traits["status"]["notice"] == "No face waits."
+    assert empty.traits["status"]["notice"] == "No face waits that nobody else has open."
 
 
 def test_a_face_whose_photo_cannot_be_read_is_shown_without_it() -> None:
@@ -301,3 +308,17 @@ def test_a_hostile_entry_is_refused_and_does_not_hold_up_the_others(entry: dict[
     assert page.problem
     assert "\n" not in page.problem
     assert len(page.desk.journals["0"]) == 1
+
+
+def test_faces_are_held_while_somebody_is_here() -> None:
+    page = Page(FakeDesk())
+    page.send(page.entry("hello"))
+    assert page.desk.held == ["0", "1", "2"], "those to come as well, not the one before"
+    page.desk.held = []
+    page.send(page.entry("here"))
+    assert page.desk.held == ["0", "1", "2"]
+    page.send(page.command("accept"))
+    assert page.desk.held == ["1", "2", "3"]
+    page.send(page.entry("gone"))
+    assert page.desk.held == []
+    assert page.problem == ""

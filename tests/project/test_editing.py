@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from labelkit.prediction import Prediction
 from labelkit.project import Project
 from labelkit.project.editing import Desk, open_desk
 from labelkit.scheme.edit import remove_points
-from labelkit.store import EventKind, FaceState, NewPrediction, database
+from labelkit.store import EventKind, FaceState, NewPrediction, database, tables
+from labelkit.store.leases import SECONDS
 
 PHOTOS = ("a.png", "b.png", "sub/c.png")
 _numbers = count(1)
@@ -364,3 +366,60 @@ def test_who_works_is_known(labelled: Project, monkeypatch: pytest.MonkeyPatch) 
 def test_an_unknown_face_is_refused(labelled: Project, key: str) -> None:
     with pytest.raises(InputError):
         open_desk(labelled, "ann").open(key)
+
+
+def test_two_people_are_not_given_the_same_face(labelled: Project) -> None:
+    ann, bob = open_desk(labelled, "ann"), open_desk(labelled, "bob")
+    first = ann.first()
+    assert first == ann.key(Face("b.png"))
+    ann.open(first)
+    mine = bob.first()
+    assert mine == bob.key(Face("a.png"))
+    bob.open(mine)
+    assert ann.neighbours(first).next == ann.key(Face("sub/c.png")), "what bob has open is passed over"
+    assert bob.neighbours(mine).next is None
+    # A desk that is opened now is not offered what somebody has.
+    assert open_desk(labelled, "eve").first() is None
+
+
+def test_a_face_that_was_left_is_free_again(labelled: Project) -> None:
+    ann = open_desk(labelled, "ann")
+    sheet = ann.open(ann.first())
+    decide(ann, sheet, "next")
+    assert open_desk(labelled, "bob").first() == sheet.key
+    held = ann.open(ann.neighbours(sheet.key).next)
+    assert labelled.store.leases.held()[int(held.key)].holder == "ann"
+    ann.leave()
+    assert "ann" not in {lease.holder for lease in labelled.store.leases.held().values()}
+
+
+def test_what_is_shown_is_held_and_nothing_else(labelled: Project) -> None:
+    ann = open_desk(labelled, "ann")
+    keys = [ann.key(Face(name)) for name in PHOTOS]
+    for key in keys:
+        ann.open(key)
+    ann.stay(keys[:1])
+    assert {str(face) for face in labelled.store.leases.held()} == set(keys[:1])
+
+
+def test_whoever_opens_a_face_that_somebody_has_is_told_and_may_save(labelled: Project) -> None:
+    ann, bob = open_desk(labelled, "ann"), open_desk(labelled, "bob")
+    sheet_of(ann, labelled)
+    sheet = sheet_of(bob, labelled)
+    assert sheet.reason == "ann has it open"
+    do(bob, sheet, edit({3: (1, 2)}))
+    decide(bob, sheet, "accept")
+    assert labelled.find(Face("a.png")).state is FaceState.DONE
+    assert labelled.store.leases.held()[int(sheet.key)].holder == "ann", "is not bob's to give back"
+
+
+def test_a_crashed_editor_holds_its_faces_until_the_lease_ends(
+    labelled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crashed = open_desk(labelled, "ann")
+    key = crashed.first()
+    assert open_desk(labelled, "bob").first() != key
+    assert open_desk(labelled, "ann").first() == key, "whoever had it finds it again"
+    real = tables.now
+    monkeypatch.setattr(tables, "now", lambda: real() + timedelta(seconds=SECONDS + 1))
+    assert open_desk(labelled, "bob").first() == key

@@ -11,6 +11,8 @@ import { Outbox } from "./outbox.js";
 const TRAITS = ["setup", "schemes", "faces", "current", "photos", "acknowledged", "status"];
 const GREETING = 1500; // ms that the first face waits for what an earlier page left unsaved
 const KNOCKING = 1000; // ms between two looks whether a lost server is back
+const BEAT = 45_000; // ms between two words that somebody is here, for whom faces are held
+const ASLEEP = 600_000; // ms without a stir after which nobody counts as being here
 
 const running = new WeakMap(); // Panel renders again into the same model without a word
 
@@ -54,11 +56,25 @@ class Hosted {
       this.outbox.setConnected(connected);
       if (!connected) this.#knock();
     });
+    this.#stayHere();
     this.outbox.begin().then((left) => {
       if (this.host.fresh && !left) this.#greet();
     });
     setTimeout(() => this.#greet(), GREETING);
     this.host.onRemove(() => this.close());
+  }
+
+  /** Say now and then that somebody is here, while hands stir. */
+  #stayHere() {
+    let stirred = performance.now();
+    const quietly = { capture: true, passive: true, signal: this.lifetime.signal };
+    for (const event of ["pointermove", "pointerdown", "keydown", "wheel"]) {
+      this.root.addEventListener(event, () => (stirred = performance.now()), quietly);
+    }
+    const timer = setInterval(() => {
+      if (performance.now() - stirred < ASLEEP) this.outbox.add({ type: "here" });
+    }, BEAT);
+    this.lifetime.signal.addEventListener("abort", () => clearInterval(timer));
   }
 
   #greet() {
@@ -70,6 +86,7 @@ class Hosted {
     if (this.closed) return;
     this.closed = true;
     this.lifetime.abort();
+    this.outbox.add({ type: "gone" });
     this.outbox.close();
     this.host.close();
     this.editor.destroy();

@@ -10,6 +10,9 @@ const AT_ONCE = 500; // entries in one message, and characters: servers refuse l
 const LONGEST_MESSAGE = 2_000_000;
 const MOST_KEPT = 3_000_000; // characters in localStorage
 
+// What a page says about itself: no change that could get lost.
+const ABOUT_THE_PAGE = new Set(["hello", "here", "gone"]);
+
 export class Outbox {
   /** `place`: "project/author", under which entries are kept; `send(text)` hands them to the host
    * and returns false while it has no connection; `changed()` is called when the state may have. */
@@ -72,12 +75,12 @@ export class Outbox {
 
   /** How many changes nobody has acknowledged. */
   get unsaved() {
-    return this.entries.filter((item) => item.entry.type !== "hello").length;
+    return this.entries.filter((item) => !ABOUT_THE_PAGE.has(item.entry.type)).length;
   }
 
   get state() {
     if (!this.connected) return "offline";
-    if (!this.entries.length) return "saved";
+    if (this.entries.every((item) => item.entry.type === "here")) return "saved";
     return performance.now() - this.waitingSince > PATIENCE ? "offline" : "saving";
   }
 
@@ -133,7 +136,7 @@ export class Outbox {
   }
 
   #keep() {
-    const own = this.entries.filter((item) => !item.origin && item.entry.type !== "hello");
+    const own = this.entries.filter((item) => !item.origin && !ABOUT_THE_PAGE.has(item.entry.type));
     const name = this.place + this.client;
     if (!own.length) {
       this.kept = true;

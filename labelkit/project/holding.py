@@ -1,0 +1,54 @@
+"""The faces that one editor has open or ahead, held so that nobody else is given them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from labelkit.store import Store
+from labelkit.store.leases import SECONDS
+
+
+class Hold:
+    """What one editor of ``author`` holds. Leases that were taken a moment ago are not asked for
+    again: an editor asks for the next face many times."""
+
+    def __init__(self, store: Store, author: str) -> None:
+        self._leases, self._author = store.leases, author
+        self._taken: dict[int, float] = {}
+
+    def take(self, face_id: int) -> bool:
+        """Whether the face is ours now; False while somebody else has it open."""
+        taken = self._taken.get(face_id)
+        if taken is not None and time.monotonic() - taken < SECONDS / 3:
+            return True
+        return bool(self._take([face_id]))
+
+    def keep(self, face_ids: Iterable[int]) -> None:
+        """Hold these faces and no others."""
+        wanted = list(face_ids)
+        self.drop([face_id for face_id in self._taken if face_id not in wanted])
+        self._take(wanted)
+
+    def drop(self, face_ids: Iterable[int]) -> None:
+        """Give faces back, as far as they are held here."""
+        ours = [face_id for face_id in face_ids if self._taken.pop(face_id, None) is not None]
+        if ours:
+            self._leases.release(self._author, ours)
+
+    def leave(self) -> None:
+        """Give everything back that is held here."""
+        self.drop(list(self._taken))
+
+    def other(self, face_id: int) -> str:
+        """Who else has the face open; nothing if nobody has."""
+        lease = self._leases.held().get(face_id)
+        return "" if lease is None or lease.holder == self._author else lease.holder
+
+    def _take(self, face_ids: list[int]) -> list[int]:
+        ours = self._leases.take(face_ids, self._author)
+        self._taken |= dict.fromkeys(ours, time.monotonic())
+        for face_id in face_ids:
+            if face_id not in ours:
+                self._taken.pop(face_id, None)
+        return ours
