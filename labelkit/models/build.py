@@ -10,8 +10,10 @@ import timm
 import torch
 
 from labelkit.errors import CheckpointError
+from labelkit.models.dslpt import DSLPT, Learned, Prompted, Spread
 from labelkit.models.tufa import TUFA, Who
 from labelkit.nn.encoders import ConvEncoder, ViTEncoder
+from labelkit.nn.maps import HRNetMap, PyramidMap
 from labelkit.nn.prompts import StructurePrompt
 
 #: Points of ibug68 that join every query of `base`. Closed under mirroring, spread over
@@ -116,5 +118,151 @@ def _build_encoder(config: TUFAConfig, pretrained: bool) -> ViTEncoder | ConvEnc
         config.highest,
         config.ratio,
         config.fine,
+        pretrained,
+    )
+
+
+@dataclass(frozen=True)
+class DSLPTConfig:
+    """Everything that decides the shape of a DSLPT network; it stands in its card.
+
+    ``features`` says how the timm ``backbone`` is used: ``hrnet`` (``modules`` of stages 3 and 4, 0 for
+    all) or ``pyramid`` (levels of ``strides``, with ``encoder_layers`` of width ``tokens`` on the
+    coarsest), ``channels`` wide. ``points`` landmarks have learned queries and structure encodings; 0:
+    they are prompted. ``window`` is the part of the plane that the crop shows, x, y and half a side:
+    the whole [-1, 1]² is (0, 0, 1). ``start`` says where points begin. The rest is as in `DSLPT`.
+    """
+
+    features: Literal["hrnet", "pyramid"]
+    backbone: str
+    size: int
+    channels: int
+    dim: int
+    layers: int
+    heads: int
+    hidden: int
+    stages: int
+    first_patch: float
+    spread: Spread
+    points: int = 0
+    start: Literal["mean", "base"] = "mean"
+    dynamic: bool = True
+    samples: int = 7
+    own_patch: bool = False
+    window: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    anchors: tuple[tuple[float, float], ...] = ()
+    modules: int = 0
+    strides: tuple[int, ...] = (4, 8, 16, 32)
+    tokens: int = 0
+    encoder_layers: int = 0
+    highest: float = 1.0
+    ratio: float = 10_000.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> DSLPTConfig:
+        """Raises `CheckpointError` for entries that this version does not know."""
+        try:
+            x, y, half = (float(value) for value in data.get("window", (0, 0, 1)))
+            anchors = tuple((float(px), float(py)) for px, py in data.get("anchors", ()))
+            strides = tuple(int(stride) for stride in data.get("strides", (4, 8, 16, 32)))
+            config = cls(**{**data, "anchors": anchors, "window": (x, y, half), "strides": strides})
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"the architecture is not one this version can build ({error})") from error
+        if config.features not in ("hrnet", "pyramid") or config.spread not in (
+            "none",
+            "gaussian",
+            "laplace",
+        ):
+            raise CheckpointError(f"there is no {config.features!r} map with {config.spread!r} spread")
+        if not timm.is_model(config.backbone):
+            raise CheckpointError(f"timm has no backbone called {config.backbone!r}")
+        return config
+
+
+def paper_dslpt(points: int = 98, lite: bool = False, spread: Spread = "gaussian") -> DSLPTConfig:
+    """The thesis' networks: HRNet-W18C, or its lite form with one module a stage, on 256 px; six layers,
+    three stages. Without spread it is SLPT."""
+    return DSLPTConfig(
+        features="hrnet",
+        backbone="hrnet_w18",
+        size=256,
+        channels=256,
+        dim=256,
+        layers=6,
+        heads=8,
+        hidden=1024,
+        stages=3,
+        first_patch=0.5,
+        spread=spread,
+        points=points,
+        dynamic=spread != "none",
+        modules=1 if lite else 0,
+    )
+
+
+def refinement(plane: Sequence[Sequence[float]], size: int = 160) -> DSLPTConfig:
+    """The bundled refinement head; ``plane`` (68, 2) is that of ibug68, which gives the anchors.
+
+    Its crop shows a window of the plane a little larger than the 68 points, at 1.6 times the
+    resolution of base's.
+    """
+    return DSLPTConfig(
+        features="pyramid",
+        backbone="tf_efficientnet_lite0",
+        size=size,
+        channels=64,
+        dim=192,
+        layers=3,
+        heads=6,
+        hidden=720,
+        stages=2,
+        first_patch=0.4,
+        spread="laplace",
+        start="base",
+        own_patch=True,
+        window=(0.0, 0.22, 0.8),
+        anchors=tuple((float(plane[i][0]), float(plane[i][1])) for i in ANCHORS),
+        strides=(4, 8, 16),
+        highest=6.2832,
+        ratio=100.0,
+    )
+
+
+def build_dslpt(config: DSLPTConfig, pretrained: bool = False) -> DSLPT:
+    """A network with fresh weights; ``pretrained`` takes timm's for the backbone."""
+    return DSLPT(
+        features=_build_map(config, pretrained),
+        landmarks=Learned(config.points, config.dim)
+        if config.points
+        else Prompted(StructurePrompt(config.dim, config.highest, config.ratio), config.dim),
+        dim=config.dim,
+        layers=config.layers,
+        heads=config.heads,
+        hidden=config.hidden,
+        stages=config.stages,
+        samples=config.samples,
+        first_patch=config.first_patch,
+        spread=config.spread,
+        dynamic=config.dynamic,
+        anchors=torch.tensor(config.anchors, dtype=torch.float32).reshape(-1, 2),
+        own_patch=config.own_patch,
+    )
+
+
+def _build_map(config: DSLPTConfig, pretrained: bool) -> HRNetMap | PyramidMap:
+    if config.features == "hrnet":
+        return HRNetMap(config.backbone, config.channels, config.modules or None, pretrained)
+    return PyramidMap(
+        config.backbone,
+        config.channels,
+        config.strides,
+        config.tokens,
+        config.encoder_layers,
+        config.heads,
+        config.highest,
+        config.ratio,
         pretrained,
     )

@@ -53,6 +53,11 @@ class Attention(nn.Module):
         out = weights[..., :-1] @ anchors.values + weights[..., -1:] * own.values
         return self._join(out)
 
+    def weights(self, query: Tensor, memory: KeysValues) -> Tensor:
+        """How much each query (B, N, dim) would take from each key, (B, heads, N, M), for drawing."""
+        products = self._split(self.query(query)) @ memory.keys.transpose(-1, -2)
+        return products.mul(memory.keys.shape[-1] ** -0.5).softmax(dim=-1)
+
     def _split(self, x: Tensor) -> Tensor:
         heads: Tensor = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
         return heads

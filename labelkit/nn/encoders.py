@@ -36,7 +36,7 @@ class ViTEncoder(nn.Module):
 
     def __init__(self, name: str, size: int, pretrained: bool = False) -> None:
         super().__init__()
-        self.vit = _timm_model(name, pretrained=pretrained, img_size=size, num_classes=0)
+        self.vit = timm_model(name, pretrained=pretrained, img_size=size, num_classes=0)
         self.dim: int = self.vit.num_features
         self.prefix: int = self.vit.num_prefix_tokens
 
@@ -70,10 +70,10 @@ class ConvEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.dim = dim
-        probe = _timm_model(name, features_only=True, pretrained=False)
+        probe = timm_model(name, features_only=True, pretrained=False)
         wanted = [probe.feature_info.reduction().index(stride) for stride in (8, 16)]
-        self.backbone = _timm_model(name, features_only=True, pretrained=pretrained, out_indices=wanted)
-        _widen_slow_products(self.backbone)
+        self.backbone = timm_model(name, features_only=True, pretrained=pretrained, out_indices=wanted)
+        widen_slow_products(self.backbone)
         fine_channels, channels = self.backbone.feature_info.channels()
         self.project = nn.Conv2d(channels, dim, 1)
         self.lateral = nn.Conv2d(fine_channels, dim, 1) if fine else None
@@ -101,15 +101,19 @@ class ConvEncoder(nn.Module):
 
     def _positions(self, features: Tensor) -> Tensor:
         """Prompts of the centres of the feature map's cells, in crop units, (1, M, C)."""
-        height, width = features.shape[2:]
-        x = (torch.arange(width, device=features.device) + 0.5) * (2 / width) - 1
-        y = (torch.arange(height, device=features.device) + 0.5) * (2 / height) - 1
-        centres = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).flatten(0, 1)
-        prompts: Tensor = self.position(centres)
+        prompts: Tensor = self.position(cell_centres(features))
         return prompts[None]
 
 
-def _widen_slow_products(backbone: nn.Module) -> None:
+def cell_centres(features: Tensor) -> Tensor:
+    """The centres (M, 2) of the cells of a map (B, C, h, w), row by row, in crop units."""
+    height, width = features.shape[2:]
+    x = (torch.arange(width, device=features.device) + 0.5) * (2 / width) - 1
+    y = (torch.arange(height, device=features.device) + 0.5) * (2 / height) - 1
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).flatten(0, 1)
+
+
+def widen_slow_products(backbone: nn.Module) -> None:
     """On a CPU the backward pass of depthwise convolutions with strides or 5 x 5 kernels is two
     to six times slower in bf16 than in fp32: they alone are trained in fp32."""
     for module in backbone.modules():
@@ -129,6 +133,6 @@ def _full_precision(plain: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         return plain(x.float())
 
 
-def _timm_model(name: str, **options: Any) -> Any:
+def timm_model(name: str, **options: Any) -> Any:
     """A model of timm's, whose parts have no declared types."""
     return timm.create_model(name, **options)
