@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from labelkit.geometry import Box
+from labelkit.geometry import Array, Box, Similarity
+from labelkit.scheme import load_scheme
 
 #: The scheme around whose points `landmark_box` draws its boxes.
 REFERENCE_SCHEME = "ibug68"
@@ -75,3 +76,13 @@ def landmark_box(box: Box) -> Box:
         return box
     known = box.kind == "detector" and box.source is not None
     return BOX_RULES.get(box.source or "", IDENTITY)(box) if known else IDENTITY(box)
+
+
+def box_of_points(plane: Array, xy: Array) -> Box:
+    """The tight box of the 68 points of ``ibug68`` by a face's points (N, 2) in image px, NaN where
+    one is not there, and their places on the plane (N, 2).
+
+    Raises `BoxError` when fewer than two different points are there.
+    """
+    to_image = Similarity.fit(plane, xy)
+    return Box.around(to_image(load_scheme(REFERENCE_SCHEME).plane), REFERENCE_SCHEME)

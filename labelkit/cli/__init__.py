@@ -26,6 +26,7 @@ from labelkit.cli import (
     schemes,
     serve,
     system,
+    train,
 )
 from labelkit.cli.output import complain, listen, say
 from labelkit.errors import LabelkitError
@@ -90,6 +91,7 @@ app.command(epilog='Example: labelkit mark work a.jpg --as returned --comment "c
 )
 app.command(epilog="Example: labelkit outliers work")(judging.outliers)
 app.command(epilog="Example: labelkit agreement work")(judging.agreement)
+app.command(epilog="Example: labelkit train work")(train.train)
 app.command(epilog="Example: labelkit status work")(project.status)
 app.command(epilog="Example: labelkit export work --format wflw -o labels.txt")(labels.export)
 app.command(epilog="Example: labelkit serve work")(serve.serve)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,6 +17,7 @@ from labelkit.boxrules import landmark_box
 from labelkit.errors import BoxError, InputError, UnavailableError
 from labelkit.geometry import Array, Box, Crop
 from labelkit.models.tufa import TUFA, Memory
+from labelkit.models.tuned import PointHeads
 from labelkit.nn.normalize import normalize
 from labelkit.prediction import BoxLike, Prediction
 from labelkit.sampling import sample_crop
@@ -32,7 +34,8 @@ class LandmarkModel:
     """Places the points of any scheme on faces.
 
     ``card`` is the checkpoint's; ``offsets`` its semantic alignment offsets (N, 2) by
-    dataset. Predictions carry no spread: ``cov`` and ``confidence`` are NaN.
+    dataset; ``heads`` what it was fine-tuned to, which goes by places on the plane and is used
+    wherever one of them is asked for. Predictions carry no spread: ``cov`` and ``confidence`` are NaN.
     """
 
     def __init__(
@@ -42,7 +45,9 @@ class LandmarkModel:
         offsets: dict[str, Array],
         device: torch.device,
         precision: Precision = "auto",
+        heads: PointHeads | None = None,
     ) -> None:
+        self.heads = heads.to(device) if heads is not None else None
         self.network = network.eval().to(device)
         self.card, self.offsets, self.device = card, offsets, device
         self.size: int = card["architecture"]["size"]
@@ -58,6 +63,12 @@ class LandmarkModel:
     def id(self) -> str:
         """Name and content hash: ``base@0123456789ab``."""
         return f"{self.name}@{str(self.card['hash'])[:12]}"
+
+    def with_network(self, network: TUFA, heads: PointHeads | None) -> LandmarkModel:
+        """The same model with these weights and heads; its card, hence its id, is still the old one."""
+        other = copy.copy(self)
+        other.network, other.heads = network, heads.to(self.device) if heads is not None else None
+        return other
 
     def predict(
         self,
@@ -142,8 +153,21 @@ class LandmarkModel:
         """Points (B, N, 2) in crop units for the plane points (N, 2), from what was kept."""
         batch = len(memory.image[0].keys)
         prompts = torch.tensor(plane, dtype=torch.float32, device=self.device).expand(batch, -1, -1)
+        own = self.heads.at(plane) if self.heads is not None else None
         with self._autocast():
-            return _numpy(self.network.decode(memory, prompts)[-1])
+            return _numpy(self.network.decode(memory, prompts, own=own)[-1])
+
+    @torch.inference_mode()
+    def read(self, pixels: Image, valid: NDArray[np.bool_], plane: Array, mirrored: bool = False) -> Tensor:
+        """What the network's head reads of plane points (N, 2) before the last step, (B, N, C) float32:
+        for fitting heads of single points. ``mirrored`` looks at the mirrored crops."""
+        images, inside = self._inputs(pixels, valid)
+        if mirrored:
+            images, inside = images.flip(3), inside.flip(3)
+        memory = self._memory(images, inside)
+        prompts = torch.tensor(plane, dtype=torch.float32, device=self.device).expand(len(pixels), -1, -1)
+        with self._autocast():
+            return self.network.read(memory, prompts).float()
 
     def next_crop(self, crop: Crop, points: Array, anchors: Array, plane: Array) -> Crop:
         """The crop of the least-squares similarity to what was found in ``crop``.

@@ -19,6 +19,7 @@ from labelkit.models.build import TUFAConfig, build_tufa
 from labelkit.models.folders import list_models, model_folders, user_models
 from labelkit.models.predictor import LandmarkModel, Precision, choose_device
 from labelkit.models.tufa import TUFA
+from labelkit.models.tuned import PointHeads
 
 __all__ = [
     "add_model",
@@ -65,18 +66,28 @@ def load_model(
         raise CheckpointError(f"{path}: {card.get('name')!r} is no name for a model")
     prefix = "offsets."
     offsets = {k.removeprefix(prefix): v.double().numpy() for k, v in tensors.items() if k.startswith(prefix)}
-    weights = {k: v for k, v in tensors.items() if not k.startswith(prefix)}
+    weights = {k: v for k, v in tensors.items() if not k.startswith((prefix, "heads."))}
     network = _network(path, card.get("architecture"), weights)
+    heads = _heads(path, tensors, network)
     _say_terms(card)
-    return LandmarkModel(network, card, offsets, choose_device(device), precision)
+    return LandmarkModel(network, card, offsets, choose_device(device), precision, heads)
 
 
 def save_model(
-    path: Path, network: Mapping[str, Tensor], offsets: Mapping[str, Tensor], card: Mapping[str, Any]
+    path: Path,
+    network: Mapping[str, Tensor],
+    offsets: Mapping[str, Tensor],
+    card: Mapping[str, Any],
+    heads: PointHeads | None = None,
 ) -> str:
     """Write a model in fp16 with its card; returns the content hash."""
     tensors = {name: value.half() if value.is_floating_point() else value for name, value in network.items()}
     tensors |= {f"offsets.{name}": value.half() for name, value in offsets.items()}
+    if heads is not None:
+        tensors |= {
+            "heads.places": torch.tensor(heads.places).half(),
+            "heads.weights": heads.weights.half(),
+        }
     if any(not torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
         raise CheckpointError(f"{path}: not written, a weight does not fit into 16 bits")
     return save_checkpoint(path, tensors, {"kind": "tufa", **card})
@@ -115,6 +126,17 @@ def _network(path: Path, architecture: Any, tensors: Mapping[str, Tensor]) -> TU
     except RuntimeError as error:
         raise CheckpointError(f"{path}: the tensors are not those of its architecture") from error
     return network
+
+
+def _heads(path: Path, tensors: Mapping[str, Tensor], network: TUFA) -> PointHeads | None:
+    """What the model was fine-tuned to; raises `CheckpointError` where that does not fit the network."""
+    if "heads.weights" not in tensors:
+        return None
+    places, weights = tensors.get("heads.places"), tensors["heads.weights"].float()
+    wanted = (network.encoder.dim + 1, 2)
+    if places is None or places.shape != (len(weights), 2) or weights.shape[1:] != wanted:
+        raise CheckpointError(f"{path}: the heads of its points do not fit its network")
+    return PointHeads(places.double().numpy(), weights)
 
 
 def _say_terms(card: Mapping[str, Any]) -> None:

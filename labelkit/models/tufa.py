@@ -17,7 +17,8 @@ learns from few photos and no pretraining:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal, NamedTuple, cast
 
 import torch
@@ -142,11 +143,15 @@ class TUFA(nn.Module):
             )
         return memory if self.attention == "full" else self._with_anchors(memory)
 
-    def decode(self, memory: Memory, prompts: Tensor, there: Tensor | None = None) -> Tensor:
+    def decode(
+        self, memory: Memory, prompts: Tensor, there: Tensor | None = None, own: Tensor | None = None
+    ) -> Tensor:
         """Plane points (B, N, 2) to crop units (steps, B, N, 2).
 
         ``there`` (B, N) is False for entries that only fill up the array; with anchored
         attention they disturb nobody, with full attention they are hidden from the rest.
+        ``own`` (N, C + 1, 2) or (B, N, C + 1, 2) are linear heads of single points, the constant
+        last, which add to the last step (`labelkit.models.tuned`).
         """
         kept = memory.anchors
         if kept is not None:
@@ -154,11 +159,13 @@ class TUFA(nn.Module):
             def apart(i: int, query: Tensor, own: KeysValues) -> Tensor:
                 return self.layers[i].points.anchored(query, own, kept[i])
 
-            return self._run(memory, prompts, apart)
+            return self._run(memory, prompts, apart, own)
         joined = torch.cat([prompts, self.anchors.expand(len(prompts), -1, -1)], dim=1)
         if there is not None:
             there = torch.cat([there, there.new_ones(len(prompts), len(self.anchors))], dim=1)
-        points = self._run(memory, joined, lambda i, q, own: self.layers[i].points(q, own, there))
+        if own is not None:
+            own = F.pad(own, (0, 0, 0, 0, 0, len(self.anchors)))
+        points = self._run(memory, joined, lambda i, q, kv: self.layers[i].points(q, kv, there), own)
         return points[:, :, : prompts.shape[1]]
 
     def forward(
@@ -178,8 +185,15 @@ class TUFA(nn.Module):
         points = self._run(memory, prompts, relate)
         return memory._replace(anchors=kept, anchor_points=points)
 
-    def _run(self, memory: Memory, prompts: Tensor, relate: Relate) -> Tensor:
-        """The decoder over prompts (B, N, 2); ``relate`` is its self-attention."""
+    def read(self, memory: Memory, prompts: Tensor) -> Tensor:
+        """What the head reads before the last step, (B, N, C): as `decode`, but for the heads."""
+        heard: list[Tensor] = []
+        with _listening(self.norm, heard):
+            self.decode(memory, prompts)
+        return heard[-1][:, : prompts.shape[1]]
+
+    def _run(self, memory: Memory, prompts: Tensor, relate: Relate, own: Tensor | None = None) -> Tensor:
+        """The decoder over prompts (B, N, 2); ``relate`` is its self-attention, ``own`` as in `decode`."""
         e = self.prompt(prompts)
         if memory.start is None:
             t, place, steps = torch.zeros_like(e), prompts, []
@@ -188,17 +202,18 @@ class TUFA(nn.Module):
             t, place = e, _affine(memory.start, prompts)
             steps = [place]
         for i, layer in enumerate(self.layers):
-            query, own = layer.own(t, e)
-            t = t + relate(i, query, own)
+            heads = own if i + 1 == len(self.layers) else None
+            query, kept = layer.own(t, e)
+            t = t + relate(i, query, kept)
             if memory.features is None:
                 t = layer.look(t, e, memory.image[i])
-                steps.append(prompts + self._step(t))
+                steps.append(prompts + self._step(t, heads))
                 continue
             # Each layer corrects the place it was given and is judged for that alone.
             place = place.detach()
             t = t + self._under(memory.features, place)
             t = layer.look(t, self.prompt(place), memory.image[i])
-            place = place + self._step(t)
+            place = place + self._step(t, heads)
             steps.append(place)
         return torch.stack(steps)
 
@@ -211,10 +226,13 @@ class TUFA(nn.Module):
         local: Tensor = self.local(found[..., 0].transpose(1, 2))
         return local
 
-    def _step(self, t: Tensor) -> Tensor:
+    def _step(self, t: Tensor, own: Tensor | None = None) -> Tensor:
         # In bf16 a step of 0.3 would be rounded to 0.1 % of IOD, so the head is always fp32.
         with torch.autocast(t.device.type, enabled=False):
-            step: Tensor = self.head(self.norm(t.float()))
+            read = self.norm(t.float())
+            step: Tensor = self.head(read)
+            if own is not None:
+                step = step + (read[..., None, :] @ own[..., :-1, :] + own[..., -1:, :])[..., 0, :]
         return step
 
 
@@ -232,6 +250,16 @@ class StepHead(nn.Sequential):
             last.weight.mul_(start)
             last.bias.zero_()
         super().__init__(nn.Linear(inputs, hidden), nn.GELU(), last)
+
+
+@contextmanager
+def _listening(module: nn.Module, heard: list[Tensor]) -> Iterator[None]:
+    """Keeps what the module gives while the block runs."""
+    hook = module.register_forward_hook(lambda _, given, out: heard.append(out))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _affine(view: Tensor, points: Tensor) -> Tensor:

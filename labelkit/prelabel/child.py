@@ -8,80 +8,31 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from labelkit import atomic
 from labelkit.errors import LabelkitError
 from labelkit.geometry import Box
 from labelkit.images import ImageFile
-from labelkit.prelabel.files import card_path, database, local_model, report_path
+from labelkit.prelabel.files import card_path, local_model
+from labelkit.prelabel.runner import KIND
 from labelkit.prelabel.work import Predict, Result, Tally, prelabel
 from labelkit.scheme import Scheme
 from labelkit.store import Job, Store
+from labelkit.store.process import database, report_path
+from labelkit.store.pulse import Pulse
 
 if TYPE_CHECKING:
     from labelkit.models.predictor import LandmarkModel
-
-#: How often the job is told that we are alive.
-_BEAT = 1.0
 
 #: What is kept of a model's card beside the project: enough to say whose labels these are.
 _CARD = ("name", "hash", "date", "title", "description", "terms", "data")
 
 _log = logging.getLogger("labelkit.prelabel")
-
-
-class Pulse(threading.Thread):
-    """Reports a job's progress every second, however long a single photo takes, and hears whether
-    to stop; ``with Pulse(store, job) as pulse``."""
-
-    def __init__(self, store: Store, job: Job) -> None:
-        super().__init__(daemon=True, name="labelkit-pulse")
-        self._store, self._job = store, job
-        self._done: tuple[int, int] | None = None
-        self._message: str | None = None
-        self._over = threading.Event()
-        self.stop = threading.Event()
-
-    def __enter__(self) -> Pulse:
-        self.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._over.set()
-        self.join()
-        self._tell()
-
-    def heard(self, done: int, total: int) -> bool:
-        """Takes the progress; says whether to stop."""
-        self._done = (done, total)
-        return self.stop.is_set()
-
-    def say(self, message: str) -> None:
-        """What is going on, for whoever watches."""
-        self._message = message
-
-    def run(self) -> None:
-        while not self._over.wait(_BEAT):
-            self._tell()
-
-    def _tell(self) -> None:
-        done, total = self._done or (None, None)
-        try:
-            job = self._store.jobs.beat(self._job, done, total, self._message)
-        except LabelkitError as error:  # taken over by another process, or the disk is full
-            _log.error("%s", error)
-            self.stop.set()
-            return
-        if job.cancel:
-            self.stop.set()
 
 
 @dataclass(frozen=True)
@@ -102,7 +53,7 @@ def work(folder: Path, job_id: int, load: Callable[[Mapping[str, Any]], Loaded])
         job = store.jobs.start(job_id)
         try:
             with Pulse(store, job) as pulse:
-                _stop_on_signals(pulse)
+                pulse.stop_on_signals()
                 tally, model = _run(store, folder, job, pulse, load)
         except LabelkitError as error:
             store.jobs.fail(job, str(error))
@@ -114,7 +65,7 @@ def work(folder: Path, job_id: int, load: Callable[[Mapping[str, Any]], Loaded])
         if tally.cancelled:
             store.jobs.cancel(job.id)
         text = json.dumps({"model": model.id, "terms": str(model.card.get("terms", "")), **asdict(tally)})
-        atomic.write_text(report_path(folder, job.id), text)
+        atomic.write_text(report_path(folder, KIND, job.id), text)
         store.jobs.finish(job, f"{tally.faces} faces in {tally.photos} photos")
         return True
 
@@ -130,14 +81,6 @@ def _run(
     images, only_new = Path(job.arguments["images"]), job.arguments.get("only") == "new"
     tally = prelabel(store, images, model.predict, model.id, only_new=only_new, heard=pulse.heard)
     return tally, model
-
-
-def _stop_on_signals(pulse: Pulse) -> None:
-    def stop(number: int, frame: FrameType | None) -> None:
-        pulse.stop.set()
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, stop)
 
 
 def _load(folder: Path, arguments: Mapping[str, Any]) -> Loaded:

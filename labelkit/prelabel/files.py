@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from labelkit.store.process import database
 
-def database(folder: Path) -> Path:
-    return folder / "labelkit.db"
-
-
-def report_path(folder: Path, job: int) -> Path:
-    """What a finished job did, as JSON."""
-    return folder / "cache" / f"prelabel-{job}.json"
-
-
-def log_path(folder: Path, job: int) -> Path:
-    """What the job's process said."""
-    return folder / "cache" / f"prelabel-{job}.log"
+__all__ = ["card_path", "database", "local_model"]
 
 
 def card_path(folder: Path, model: str) -> Path:

@@ -12,18 +12,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from labelkit import queue
-from labelkit.boxrules import REFERENCE_SCHEME
+from labelkit.boxrules import REFERENCE_SCHEME, box_of_points
 from labelkit.errors import BoxError, ImageError
-from labelkit.geometry import Box, Similarity
+from labelkit.geometry import Box
 from labelkit.images import ImageFile, image_below
 from labelkit.landmarks import Landmarks, State
 from labelkit.prediction import Prediction
-from labelkit.scheme import Scheme, load_scheme
+from labelkit.scheme import Scheme
 from labelkit.store import (
     FaceState,
     NewFace,
@@ -149,8 +148,7 @@ def face_box(face: StoredFace, landmarks: Landmarks, scheme: Scheme) -> Box:
     """
     if landmarks.present.sum() >= _ENOUGH:
         with suppress(BoxError):  # all points in one place
-            similarity = Similarity.fit(scheme.plane, landmarks.xy)
-            return Box.around(similarity(_reference().plane), REFERENCE_SCHEME)
+            return box_of_points(scheme.plane, landmarks.xy)
     box = face.face.box
     if box is None:
         raise BoxError("has neither a box nor points; draw a box")
@@ -272,8 +270,3 @@ def _without_points(
 
 def _same(known: StoredPrediction, model: str, revision: int) -> bool:
     return (known.prediction.model, known.scheme_revision) == (model, revision)
-
-
-@cache
-def _reference() -> Scheme:
-    return load_scheme(REFERENCE_SCHEME)

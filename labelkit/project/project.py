@@ -24,6 +24,7 @@ from labelkit.project.looking import LookingCalls
 from labelkit.project.photos import Comparison, Heard, ScanReport, compare, scan
 from labelkit.project.settings import Settings, images_setting, read_settings, write_settings
 from labelkit.project.status import Status, look
+from labelkit.project.tuning import TuningCalls
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.scheme.change import SchemeChange, plan_change
 from labelkit.store import Event, FaceState, Job, NewFace, SchemeRevision, SchemeSwitch, Store, StoredFace
@@ -43,7 +44,7 @@ def _state(name: FaceState | str) -> FaceState:
         raise InputError(f"{name!r} is no state of a face; there are {', '.join(FaceState)}") from error
 
 
-class Project(LookingCalls):
+class Project(LookingCalls, TuningCalls):
     """A project folder: its photos, faces and labels, and what can be done with them.
 
         project = Project.create("work", images="photos/", scheme="ibug68")

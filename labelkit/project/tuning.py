@@ -1,0 +1,147 @@
+"""Fine-tuning a model to a project's confirmed faces: started, followed, and its model chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from labelkit.errors import InputError
+from labelkit.prelabel.files import local_model
+from labelkit.progress import told
+from labelkit.project.settings import Settings, write_settings
+from labelkit.store import Job, Store
+from labelkit.store.process import ChildJob
+from labelkit.train.few_shot_files import CHILD, KIND
+
+
+@dataclass(frozen=True)
+class TuneReport:
+    """What a fine-tuning did.
+
+    ``name`` is the new model's, "" where it was stopped before there was anything to keep; ``parent``
+    the id of the model that it was made from. ``before`` and ``after`` are mean errors in percent of the
+    inter-ocular distance on ``checked`` faces of people who were not learnt from (``how`` says so in
+    words), None where nobody could be left out. ``stage`` says what was learnt: offsets, heads (of
+    single points), network, or none. ``problems`` names what was left out; ``cancelled``: it was
+    stopped, and the best so far was kept.
+    """
+
+    job: int
+    name: str
+    parent: str
+    problems: tuple[str, ...]
+    cancelled: bool
+    terms: str = ""
+    faces: int = 0
+    people: int = 0
+    before: float | None = None
+    after: float | None = None
+    checked: int = 0
+    how: str = ""
+    stage: str = ""
+    steps: int = 0
+    seconds: float = 0.0
+
+    @property
+    def better(self) -> bool:
+        """Whether the new model is not worse than the old one, as far as is known."""
+        return bool(self.name) and (self.before is None or self.after is None or self.after <= self.before)
+
+
+class Tuning(ChildJob):
+    """A fine-tuning in a process of its own: ``wait`` follows it to its end, ``stop`` ends it early and
+    keeps the best so far."""
+
+    kind = KIND
+    what = "fine-tuning"
+
+    def wait(self, heard: Callable[[Job], None] | None = None) -> TuneReport:
+        """Follow the job to its end; ``heard`` is told of it several times a second, without it a
+        notebook shows a bar. Raises as `ChildJob.follow` does.
+        """
+        with _listener(heard) as tell:
+            return TuneReport(job=self.job.id, **self.follow(tell))
+
+
+class TuningCalls:
+    """What `Project` can do about models of its own."""
+
+    folder: Path
+    settings: Settings
+    store: Store
+
+    def fine_tune(
+        self,
+        model: str | Path | None = None,
+        *,
+        faces: int | None = None,
+        steps: int | None = None,
+        device: str = "auto",
+        seed: int = 0,
+        use: bool = True,
+        heard: Callable[[Job], None] | None = None,
+    ) -> TuneReport:
+        """Teach a model the project's scheme by the confirmed points, and keep it as a new version in
+        ``models/``.
+
+        Runs in a process of its own and waits for it; ``heard`` is told how far it is, without it a
+        notebook shows a bar. Ctrl-C keeps the best so far. ``model`` is the settings' by default; of a
+        fine-tuned one the model that it was made from. ``faces`` takes only so many of the faces,
+        ``steps`` changes for how long the whole network is trained where there are people enough (0:
+        never). ``use``: the settings then name the new model, unless it is worse. Raises `InputError`
+        when no face has a confirmed point, or with the process's own line where it failed.
+        """
+        report = self.start_fine_tune(model, faces=faces, steps=steps, device=device, seed=seed).wait(heard)
+        if use and report.better:
+            self.use_model(report.name)
+        return report
+
+    def start_fine_tune(
+        self,
+        model: str | Path | None = None,
+        *,
+        faces: int | None = None,
+        steps: int | None = None,
+        device: str = "auto",
+        seed: int = 0,
+        child: Sequence[str] = CHILD,
+    ) -> Tuning:
+        """As `fine_tune`, without waiting and without choosing the new model."""
+        if faces is not None and faces < 1:
+            raise InputError(f"{faces} faces: at least one is needed")
+        name = self.settings.model if model is None else str(model)
+        own = local_model(self.folder, name)
+        if own is not None or Path(name).suffix:
+            name = str((own or Path(name)).absolute())
+        arguments = {
+            "images": str(self.settings.image_root(self.folder)),
+            "model": name,
+            "name": self.settings.name,
+            "device": device,
+            "faces": faces,
+            "steps": steps,
+            "seed": seed,
+        }
+        return Tuning.begin(self.folder, self.store, arguments, child)
+
+    def use_model(self, name: str) -> None:
+        """Let ``labelkit.toml`` name the model that prelabels from now on."""
+        settings = replace(self.settings, model=name)
+        write_settings(self.folder, settings)
+        self.settings = settings
+
+
+@contextmanager
+def _listener(heard: Callable[[Job], None] | None) -> Iterator[Callable[[Job], None]]:
+    if heard is not None:
+        yield heard
+        return
+    with told(None, "steps of fine-tuning") as count:
+
+        def tell(job: Job) -> None:
+            if job.total is not None:
+                count(job.done, job.total)
+
+        yield tell
