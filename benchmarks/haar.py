@@ -15,15 +15,13 @@ from typing import cast
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from labelkit.boxrules import landmark_box
-from labelkit.detect import suppressed
+from labelkit.detect.boxes import suppressed, to_image
 from labelkit.errors import UnavailableError
-from labelkit.geometry import Box, Similarity, resize_points
+from labelkit.geometry import Box, Similarity
 from labelkit.images import RGBImage, shrunk
-
-_Edges = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class HaarCascades:
             )
         boxes = []
         for rectangle, count in zip(found, counts, strict=True):
-            edges = _to_image(rectangle, small.shape, grey.shape)
+            edges = to_image(rectangle, small.shape, grey.shape)
             box = Box(*edges, "detector", cascade.source, float(count / (count + cascade.half)))
             boxes.append(box.flipped(grey.shape[1]) if cascade.mirrored else box)
         return boxes
@@ -132,13 +130,3 @@ def _turned_back(box: Box, back: Similarity) -> Box:
     half_h = math.hypot(back.b * box.width, back.a * box.height) / 2
     edges = (float(x - half_w), float(y - half_h), float(x + half_w), float(y + half_h))
     return Box(*edges, "detector", "haar-leaning", box.score)
-
-
-def _to_image(rectangle: ArrayLike, small: tuple[int, ...], full: tuple[int, ...]) -> _Edges:
-    """x, y, width, height in an image of the shape ``small`` as x0, y0, x1, y1 in one of the
-    shape ``full``: the rectangle begins at the outer edge of pixel x, half a pixel before its
-    centre."""
-    x, y, width, height = np.asarray(rectangle, np.float64)
-    x0, x1 = resize_points([x - 0.5, x + width - 0.5], full[1] / small[1])
-    y0, y1 = resize_points([y - 0.5, y + height - 0.5], full[0] / small[0])
-    return float(x0), float(y0), float(x1), float(y1)

@@ -1,14 +1,16 @@
-"""What detectors have in common: images that they take, boxes of the same face."""
+"""What detectors have in common: images that they take, boxes of the same
+face, rectangles of the copy that was searched."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from labelkit.boxrules import landmark_box
 from labelkit.errors import InputError
-from labelkit.geometry import Box
+from labelkit.geometry import Box, resize_points
 from labelkit.images import RGBImage
 
 #: Two boxes are of the same face when they share more than this of the smaller one.
@@ -34,6 +36,18 @@ def checked(image: RGBImage) -> RGBImage:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise InputError(f"an image is an array (H, W, 3) of uint8, not {image.shape} of {image.dtype}")
     return image
+
+
+def to_image(
+    rectangle: ArrayLike, small: tuple[int, ...], full: tuple[int, ...]
+) -> tuple[float, float, float, float]:
+    """x, y, width, height in an image of the shape ``small`` as x0, y0, x1, y1 in one of the
+    shape ``full``: the rectangle begins at the outer edge of pixel x, half a pixel before its
+    centre."""
+    x, y, width, height = np.asarray(rectangle, np.float64)
+    x0, x1 = resize_points([x - 0.5, x + width - 0.5], full[1] / small[1])
+    y0, y1 = resize_points([y - 0.5, y + height - 0.5], full[0] / small[0])
+    return float(x0), float(y0), float(x1), float(y1)
 
 
 def _shared(first: Box, second: Box) -> float:

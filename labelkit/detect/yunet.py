@@ -10,12 +10,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike
 
 from labelkit.atomic import replacing
-from labelkit.detect.boxes import checked, suppressed
+from labelkit.detect.boxes import checked, suppressed, to_image
 from labelkit.errors import CheckpointError, UnavailableError
-from labelkit.geometry import Box, resize_points
+from labelkit.geometry import Box
 from labelkit.images import RGBImage, shrunk
 
 YUNET_URL = (
@@ -28,8 +27,6 @@ YUNET_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4
 
 #: Names a YuNet file that is used before any other.
 YUNET_VARIABLE = "LABELKIT_YUNET"
-
-_Edges = tuple[float, float, float, float]
 
 
 class YuNet:
@@ -62,7 +59,7 @@ class YuNet:
         # Rows of x, y, width, height, five points, score; None for nobody.
         rows = np.zeros((0, 15)) if found is None else np.asarray(found, np.float64)
         return suppressed(
-            Box(*_to_image(row[:4], small.shape, image.shape), "detector", self.name, float(row[14]))
+            Box(*to_image(row[:4], small.shape, image.shape), "detector", self.name, float(row[14]))
             for row in rows
             if row[2:4].min() > 0
         )
@@ -103,13 +100,3 @@ def download_yunet(timeout: float = 10.0) -> Path:
 
 def _is_yunet(data: bytes) -> bool:
     return hashlib.sha256(data).hexdigest() == YUNET_SHA256
-
-
-def _to_image(rectangle: ArrayLike, small: tuple[int, ...], full: tuple[int, ...]) -> _Edges:
-    """x, y, width, height in an image of the shape ``small`` as x0, y0, x1, y1 in one of the
-    shape ``full``: the rectangle begins at the outer edge of pixel x, half a pixel before its
-    centre."""
-    x, y, width, height = np.asarray(rectangle, np.float64)
-    x0, x1 = resize_points([x - 0.5, x + width - 0.5], full[1] / small[1])
-    y0, y1 = resize_points([y - 0.5, y + height - 0.5], full[0] / small[0])
-    return float(x0), float(y0), float(x1), float(y1)
