@@ -118,6 +118,40 @@ def bars(rows: Sequence[tuple[str, Sequence[tuple[float, str]]]], label: str, un
     return _chart(drawn, width, line * len(rows) + 4, label)
 
 
+def curve(points: Sequence[tuple[float, float]], label: str, end: float, unit: str = "") -> str:
+    """A line through (x, y) from x = 0 to ``end``, with what the best, the lowest, is."""
+    width, height, left, right, top, bottom = 560, 200, 44, 552, 18, 164
+    low, high = min(y for _, y in points), max(y for _, y in points)
+    room = (high - low) or 0.1 * high or 1.0
+    low, high = low - 0.15 * room, high + 0.15 * room
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return left + (right - left) * x / (end or 1), bottom - (bottom - top) * (y - low) / (high - low)
+
+    drawn = [
+        _tag("line", {"class": "axis", "x1": left, "x2": right, "y1": bottom, "y2": bottom}),
+        _tag("text", {"x": (left + right) / 2, "y": height - 4, "text-anchor": "middle"}, label),
+    ]
+    drawn += [
+        _tag("text", {"x": place(x, low)[0], "y": bottom + 16, "text-anchor": "middle"}, f"{x:g}")
+        for x in _ticks(0, end)
+    ]
+    line = " ".join("{:.1f},{:.1f}".format(*place(x, y)) for x, y in points)
+    shape: dict[str, str | float] = {"points": line, "fill": "none", "stroke": "var(--lk-accent)"}
+    drawn.append(_tag("polyline", {**shape, "stroke-width": 2}))
+    best = min(points, key=lambda point: point[1])
+    for x, y in points:
+        at, up = place(x, y)
+        dot: dict[str, str | float] = {"cx": at, "cy": up, "r": 3.5, "fill": "var(--lk-accent)"}
+        drawn.append(_tag("circle", dot, title=f"{x:g}: {y:.2f}{unit}"))
+    at, up = place(*best)
+    side = "end" if at > (left + right) / 2 else "start"
+    shift = -8 if side == "end" else 8
+    told: dict[str, str | float] = {"class": "value", "x": at + shift, "y": up - 8, "text-anchor": side}
+    drawn.append(_tag("text", told, f"{best[1]:.2f}{unit}"))
+    return _chart(drawn, width, height, label)
+
+
 def _chart(drawn: Sequence[str], width: int, height: int, label: str) -> str:
     return (
         f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{esc(label)}" '

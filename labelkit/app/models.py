@@ -36,6 +36,47 @@ def known_models(project: Path) -> list[ModelCard]:
     return cards
 
 
+@dataclass(frozen=True)
+class Version:
+    """A model that was fine-tuned in a project: its name, how many faces it learnt from, the errors before
+    and after in percent (None where nobody could be left out), what was learnt, when, and from what."""
+
+    name: str
+    faces: int
+    before: float | None
+    after: float | None
+    stage: str
+    date: str
+    parent: str
+
+
+def versions(project: Path) -> list[Version]:
+    """The project's fine-tuned models, the newest first."""
+    found = []
+    for path in sorted((project / "models").glob("*.safetensors")):
+        try:
+            card = read_card(path)
+        except LabelkitError:
+            continue  # a damaged or foreign file is no choice
+        tuned = card.get("tuned")
+        if isinstance(tuned, dict):
+            found.append(_version(path.stem, str(card.get("date", "")), tuned))
+    return sorted(found, key=lambda version: (version.date, version.name), reverse=True)
+
+
+def _version(name: str, date: str, tuned: dict[str, Any]) -> Version:
+    before, after = (tuned.get(key) for key in ("before", "after"))
+    return Version(
+        name,
+        int(tuned.get("faces", 0)),
+        before if isinstance(before, float) else None,
+        after if isinstance(after, float) else None,
+        str(tuned.get("stage", "")),
+        date,
+        str(tuned.get("parent", "")),
+    )
+
+
 def _card(path: Path) -> ModelCard | None:
     card: dict[str, Any] = dict(read_card(path))
     if card.get("kind") != "tufa":

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from datetime import UTC, datetime
-from pathlib import Path
-
 import panel as pn
 
 from labelkit.app import parts
+from labelkit.app.jobs import AT_WORK, devices, progress_bar, state_chip
 from labelkit.app.models import ModelCard, known_models
 from labelkit.app.parts import esc
 from labelkit.app.session import WAITING, Session
 from labelkit.app.shared import Pulse
 from labelkit.store import FaceState, Job, JobState
-
-_AT_WORK = (JobState.RUNNING, JobState.WAITING)
-
-#: Before so many photos an estimate says more about chance than about the rest.
-_ENOUGH = 3
 
 
 class View:
@@ -27,23 +18,12 @@ class View:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        models = known_models(session.project.folder)
-        self._models = {model.name: model for model in models}
-        names = list(self._models)
-        chosen = session.project.settings.model
-        self._model = pn.widgets.Select(
-            name="Model",
-            options=names,
-            value=chosen if chosen in names else next(iter(names), None),
-            sizing_mode="stretch_width",
-            margin=0,
-        )
+        self._models: dict[str, ModelCard] = {}
+        self._model = pn.widgets.Select(name="Model", options=[], sizing_mode="stretch_width", margin=0)
         self._about = parts.html("")
         self._model.param.watch(session.guarded(lambda event: self._describe()), "value")
-        self._device = parts.choice(_devices(), "auto")
-        self._flip = pn.widgets.Checkbox(
-            name="Also look at the mirrored photo: slower, a little better", margin=0
-        )
+        self._device = parts.choice(devices(), "auto")
+        self._flip = pn.widgets.Checkbox(name="Look at the mirrored photo too: slower, better", margin=0)
         self._only = pn.widgets.Checkbox(name="Leave alone what another model has placed", margin=0)
         self._start = parts.button("Start", "primary")
         self._start.on_click(session.guarded(self._begin))
@@ -52,9 +32,10 @@ class View:
         self._progress = parts.html("")
         self._review = parts.button("Review the faces", "primary")
         self._review.on_click(lambda _: session.go("review"))
-        self._describe()
+        self._chosen = ""
 
     def show(self) -> pn.viewable.Viewable:
+        self._offer()
         if not self._models:
             told = "No model is installed. Add one with <code>labelkit models add FILE</code>."
             return parts.page("Prelabel", "", parts.card(parts.html(parts.empty("face", "No model", told))))
@@ -70,9 +51,7 @@ class View:
             title="Which model",
             width=430,
         )
-        work = parts.card(
-            self._progress, parts.row(self._cancel, self._review), title="How far it is", min_height=330
-        )
+        work = parts.card(self._progress, parts.row(self._cancel, self._review), title="How far it is")
         self._fill()
         return parts.page(
             "Prelabel",
@@ -84,6 +63,16 @@ class View:
     def refresh(self, before: Pulse, now: Pulse) -> None:
         self._fill()
 
+    def _offer(self) -> None:
+        """The models that there are now; the settings' choice when it is a new one."""
+        self._models = {model.name: model for model in known_models(self._session.project.folder)}
+        names, chosen = list(self._models), self._session.project.settings.model
+        value = self._model.value if chosen == self._chosen else chosen
+        self._model.options = names
+        self._model.value = value if value in names else next(iter(names), None)
+        self._chosen = chosen
+        self._describe()
+
     def _describe(self) -> None:
         model = self._models.get(self._model.value)
         self._about.object = "" if model is None else _about(model)
@@ -91,7 +80,6 @@ class View:
     def _begin(self, *_: object) -> None:
         session = self._session
         session.shared.prelabelling.start(
-            session.project,
             model=self._models[self._model.value].path,
             device=self._device.value,
             flip=self._flip.value,
@@ -109,7 +97,7 @@ class View:
     def _fill(self) -> None:
         pulse = self._session.pulse
         job = pulse.prelabelling
-        running = job is not None and job.state in _AT_WORK
+        running = job is not None and job.state in AT_WORK
         self._start.disabled = running
         self._cancel.visible = running
         self._cancel.disabled = job is not None and job.cancel
@@ -126,9 +114,9 @@ class View:
                 "face", "Nothing has been prelabelled yet", f"{_left(pulse)} Press <b>Start</b>."
             )
         work = self._session.shared.prelabelling
-        pieces = [_state(job)]
+        pieces = [state_chip(job)]
         if job.state in (JobState.RUNNING, JobState.CANCELLED, JobState.INTERRUPTED):
-            pieces.append(_bar(job))
+            pieces.append(progress_bar(job, "photos"))
         told = parts.numbers(
             [
                 (f"{job.done:,}", "photos done"),
@@ -150,16 +138,6 @@ class View:
         if work.problem and job.state is not JobState.RUNNING:
             pieces.append(parts.note(esc(work.problem), "bad"))
         return "<div style='display:grid;gap:16px'>" + "".join(pieces) + "</div>"
-
-
-def _devices() -> dict[str, str]:
-    """What the machine seems to have; torch, which knows, is not loaded for that."""
-    devices = {"Automatic": "auto", "CPU": "cpu"}
-    if Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi"):
-        devices["CUDA"] = "cuda"
-    if sys.platform == "darwin":
-        devices["Apple GPU"] = "mps"
-    return devices
 
 
 def _about(model: ModelCard) -> str:
@@ -186,43 +164,3 @@ def _left(pulse: Pulse) -> str:
         return f"{parts.count(pulse.photos.unsearched, 'photo')} not searched for faces yet."
     todo = pulse.count(FaceState.TODO)
     return f"{parts.count(todo, 'face')} without points." if todo else "Every face has points."
-
-
-def _state(job: Job) -> str:
-    text, kind = {
-        JobState.RUNNING: ("stopping…" if job.cancel else "at work", "accent"),
-        JobState.WAITING: ("starting…", "accent"),
-        JobState.DONE: ("done", "good"),
-        JobState.CANCELLED: ("stopped, what is done is kept", "warn"),
-        JobState.INTERRUPTED: ("interrupted, what is done is kept", "warn"),
-        JobState.FAILED: ("failed", "bad"),
-    }[job.state]
-    message = f" <span class='muted small'>{esc(job.message)}</span>" if job.message else ""
-    return f"<div><span class='chip {kind}'>{text}</span>{message}</div>"
-
-
-def _bar(job: Job) -> str:
-    share = job.done / job.total if job.total else 0.0
-    estimate = _estimate(job)
-    told = f"{job.done:,} of {job.total:,} photos" if job.total else "counting…"
-    return (
-        f"<div><div class='bar' role='progressbar' aria-valuenow='{100 * share:.0f}'>"
-        f"<i style='width:{100 * share:.1f}%'></i></div>"
-        f"<p class='muted small' style='margin-top:6px'>{told}{estimate}</p></div>"
-    )
-
-
-def _estimate(job: Job) -> str:
-    """How long the rest will take at the pace so far, loading the model included."""
-    if job.state is not JobState.RUNNING or not job.total or job.done < _ENOUGH or job.started is None:
-        return ""
-    seconds = (datetime.now(UTC) - job.started).total_seconds()
-    rest = seconds / job.done * (job.total - job.done)
-    return f" · {job.done / seconds:.1f} a second · about {_duration(rest)} left"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -8,19 +8,21 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from labelkit.app.thumbs import Thumbnails
 from labelkit.app.users import Users
 from labelkit.errors import LabelkitError
-from labelkit.prelabel.runner import KIND, Prelabelling, PrelabelReport
+from labelkit.prelabel.runner import Prelabelling, PrelabelReport
 from labelkit.project import Project
+from labelkit.project.tuning import TuneReport, Tuning
 from labelkit.store import FaceState, ImageCounts, Job
 
 if TYPE_CHECKING:
     from labelkit.studio.faces import ExampleRow
 
 _log = logging.getLogger("labelkit.app")
+_Report = TypeVar("_Report", covariant=True)
 
 #: For how long a look at the project is good enough, in seconds.
 _FRESH = 1.0
@@ -47,7 +49,15 @@ class Pulse:
     @property
     def prelabelling(self) -> Job | None:
         """The newest prelabelling."""
-        return next((job for job in self.jobs if job.kind == KIND), None)
+        return self._newest(Prelabelling.kind)
+
+    @property
+    def training(self) -> Job | None:
+        """The newest fine-tuning."""
+        return self._newest(Tuning.kind)
+
+    def _newest(self, kind: str) -> Job | None:
+        return next((job for job in self.jobs if job.kind == kind), None)
 
 
 class Shared:
@@ -56,7 +66,8 @@ class Shared:
     def __init__(self, project: Project, users: Users | None = None) -> None:
         self.project, self.users = project, users
         self.thumbnails = Thumbnails(project)
-        self.prelabelling = Work()
+        self.prelabelling: Work[PrelabelReport] = Work(project.start_prelabel)
+        self.training: Work[TuneReport] = Work(project.start_fine_tune)
         # Pictures are decoded by so many threads at once, and wait their turn beyond that.
         self.decoders = ThreadPoolExecutor(3, thread_name_prefix="labelkit-picture")
         self._lock = threading.Lock()
@@ -96,32 +107,38 @@ class Shared:
         )
 
 
-class Work:
-    """A prelabelling that was started from the app, followed to its end in a thread."""
+class _Running(Protocol[_Report]):
+    """Work in a process of its own."""
 
-    def __init__(self) -> None:
-        self.report: PrelabelReport | None = None
+    job: Job
+
+    def wait(self) -> _Report: ...
+
+
+class Work(Generic[_Report]):
+    """Long work that was started from the app, followed to its end in a thread; ``begin`` starts it."""
+
+    def __init__(self, begin: Callable[..., _Running[_Report]]) -> None:
+        self.report: _Report | None = None
         self.problem: str = ""
-        self._running: Prelabelling | None = None
+        self._begin = begin
+        self._running: _Running[_Report] | None = None
 
-    def start(self, project: Project, **options: Any) -> Job:
-        """Begin; raises `InputError` when prelabelling runs already or an option is wrong."""
-        running = project.start_prelabel(**options)
+    def start(self, **options: Any) -> Job:
+        """Begin; raises `InputError` when such work runs already or an option is wrong."""
+        running = self._begin(**options)
         self.report, self.problem, self._running = None, "", running
         threading.Thread(target=self._follow, args=(running,), daemon=True, name="labelkit-follow").start()
         return running.job
 
-    def _follow(self, running: Prelabelling) -> None:
-        self._note(running, running.wait)
-
-    def _note(self, running: Prelabelling, wait: Callable[[], PrelabelReport]) -> None:
+    def _follow(self, running: _Running[_Report]) -> None:
         report, problem = None, ""
         try:
-            report = wait()
+            report = running.wait()
         except LabelkitError as error:
             problem = str(error)
         except Exception as error:  # noqa: BLE001 - it is logged, and shown on the page
-            _log.exception("the prelabelling could not be followed")
+            _log.exception("the work could not be followed")
             problem = f"{type(error).__name__}: {error}"
         if self._running is running:
             self.report, self.problem = report, problem

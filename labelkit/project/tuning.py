@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from labelkit.prelabel.files import local_model
 from labelkit.progress import told
 from labelkit.project.settings import Settings, write_settings
 from labelkit.store import Job, Store
-from labelkit.store.process import ChildJob
+from labelkit.store.process import ChildJob, report_path
 from labelkit.train.few_shot_files import CHILD, KIND
 
 
@@ -48,6 +49,15 @@ class TuneReport:
     def better(self) -> bool:
         """Whether the new model is not worse than the old one, as far as is known."""
         return bool(self.name) and (self.before is None or self.after is None or self.after <= self.before)
+
+
+def tune_report(folder: Path, job: int) -> TuneReport | None:
+    """What the fine-tuning ``job`` of the project in ``folder`` did; None where it is not at its end."""
+    path = report_path(folder, KIND, job)
+    if not path.is_file():
+        return None
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return TuneReport(**{**data, "job": job, "problems": tuple(data["problems"])})
 
 
 class Tuning(ChildJob):
