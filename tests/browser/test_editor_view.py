@@ -295,17 +295,55 @@ def test_a_frame_of_a_drag_draws_only_what_moves(open_editor: Editor) -> None:
     other, (x, y) = on_screen(page, 45), on_screen(page, 30)
     radius = page.evaluate("root.labelkit.workspace.radius")
     edge = (other[0] + radius, other[1])
-    assert pixel(page, "overlay", edge)[3] > 0
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 30, y + 30, steps=3)
-    assert pixel(page, "overlay", edge)[3] == 0
-    assert pixel(page, "still", edge)[3] > 0
-    assert pixel(page, "overlay", (x + 30 + radius, y + 30))[3] > 0
+    assert pixel(page, "overlay", edge)[3] > 0
+    assert pixel(page, "overlay", (x + radius, y))[3] == 0
+    assert pixel(page, "moving", (x + 30 + radius, y + 30))[3] > 0
+    covered = page.locator(".lk-moving").bounding_box()
+    assert covered is not None
+    assert max(covered["width"], covered["height"]) < 400
+    page.mouse.move(x + 230, y + 130, steps=3)  # it is laid anew where the point goes
+    assert pixel(page, "moving", (x + 230 + radius, y + 130))[3] > 0
     page.mouse.wheel(0, -120)  # the layers stay together when the view changes meanwhile
     drawn(page)
     near = on_screen(page, 45)
-    assert pixel(page, "still", (near[0] + page.evaluate("root.labelkit.workspace.radius"), near[1]))[3] > 0
-    page.mouse.up()
+    radius = page.evaluate("root.labelkit.workspace.radius")
     assert pixel(page, "overlay", (near[0] + radius, near[1]))[3] > 0
-    assert page.locator(".lk-still").is_hidden()
+    page.mouse.up()
+    drawn(page)
+    assert page.locator(".lk-moving").is_hidden()
+    there = on_screen(page, 30)
+    assert pixel(page, "overlay", (there[0] + radius, there[1]))[3] > 0
+
+
+def test_what_moves_with_a_point_is_drawn_whole(open_editor: Editor) -> None:
+    """Curves, names, ellipses and where the model had the points: all of it fits its layer."""
+    page = open_editor('?settings={"elastic":true,"ellipses":true,"names":true}')
+    page.evaluate("root.labelkit.workspace.set({ compare: 'both' })")
+    x, y = on_screen(page, 8)  # the chin, whose curve goes up both cheeks
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y - 60, steps=4)
+    drawn(page)
+    # The border of the layer is empty, except where the stage ends.
+    touched = page.evaluate(
+        """() => {
+          const { moving, overlay } = root.labelkit.workspace.stage;
+          const { width, height } = moving;
+          const context = moving.getContext("2d");
+          const [area, stage] = [moving.getBoundingClientRect(), overlay.getBoundingClientRect()];
+          const strips = [
+            area.left > stage.left && [0, 0, 1, height],
+            area.right < stage.right && [width - 1, 0, 1, height],
+            area.top > stage.top && [0, 0, width, 1],
+            area.bottom < stage.bottom && [0, height - 1, width, 1],
+          ].filter(Boolean);
+          const inked = ([x, y, w, h]) => context.getImageData(x, y, w, h).data.some((v) => v > 0);
+          return [strips.length, strips.some(inked)];
+        }"""
+    )
+    assert touched[0] >= 2
+    assert touched[1] is False
+    page.mouse.up()

@@ -179,14 +179,14 @@ function dress(root) {
 
 function makeStage() {
   const photo = h("canvas.lk-photo", { "aria-hidden": "true" });
-  const still = h("canvas.lk-still", { hidden: true, "aria-hidden": "true" });
+  const moving = h("canvas.lk-moving", { hidden: true, "aria-hidden": "true" });
   const overlay = h("canvas.lk-overlay", { "aria-hidden": "true" });
   const magnifier = h("canvas.lk-magnifier", { hidden: true, "aria-hidden": "true" });
   const [captionName, captionText] = [h("b"), h("span")];
   const caption = h("div.lk-caption", { hidden: true, "aria-hidden": "true" }, captionName, captionText);
   const toast = new Toast();
-  const element = h("div.lk-stage", {}, photo, still, overlay, magnifier, caption, toast.element);
-  return { photo, still, overlay, magnifier, toast, caption, captionName, captionText, element };
+  const element = h("div.lk-stage", {}, photo, overlay, moving, magnifier, caption, toast.element);
+  return { photo, overlay, moving, magnifier, toast, caption, captionName, captionText, element };
 }
 
 /** What lies over and on the photo and follows the settings: the caption and the picture's tone. */

@@ -3,6 +3,7 @@
 
 import { ellipseAxes, ellipseRadius } from "./geometry.js";
 import { CONFIRMED, PLACED } from "./document.js";
+import { drawCurves } from "./draw_curves.js";
 import { handlesOf } from "./selection.js";
 
 const HALO = "rgba(8, 10, 14, 0.6)";
@@ -12,37 +13,48 @@ const TRIANGLE = 3; // Visibility.SELF_OCCLUDED
 
 /** Draw a scene: {face, view, settings, radius, colours, shown(i), places, selection, active,
  * hover, followers, rubber, tool, fonts}. While points are moved, `part` says which half is meant:
- * "still" is what does not change until they are released, "moving" the rest; else "all". */
-export function drawOverlay(ctx, whole) {
-  const { view } = whole;
-  ctx.setTransform(whole.dpr, 0, 0, whole.dpr, 0, 0);
-  ctx.clearRect(0, 0, view.width, view.height);
+ * "still" is what does not change until they are released, "moving" the rest; else "all". `area`
+ * [x0, y0, x1, y1] is what of the stage the canvas covers. */
+export function drawOverlay(ctx, whole, area = [0, 0, whole.view.width, whole.view.height]) {
+  const { dpr } = whole;
+  const [x0, y0, x1, y1] = area;
+  ctx.setTransform(dpr, 0, 0, dpr, -x0 * dpr, -y0 * dpr);
+  ctx.clearRect(x0, y0, x1 - x0, y1 - y0);
   if (!whole.face) return;
-  const scene = { ...whole, shown: shownIn(whole), seen: whole.shown };
-  const screen = scene.places.map((p) => (p ? view.toScreen(p) : null));
+  const scene = { ...whole, ...partOf(whole), seen: whole.shown };
   if (scene.part !== "moving") {
     drawOthers(ctx, scene);
     drawBox(ctx, scene);
   }
-  if (scene.settings.points) drawFace(ctx, scene, screen);
-  if (scene.comments.length) drawPins(ctx, scene, screen);
+  if (scene.settings.points) drawFace(ctx, scene);
+  if (scene.comments.length) drawPins(ctx, scene);
   drawSelection(ctx, scene);
   drawRubber(ctx, scene);
 }
 
-function drawFace(ctx, scene, screen) {
+function drawFace(ctx, scene) {
   const { settings } = scene;
-  if (settings.ellipses) drawEllipses(ctx, scene, screen);
-  if (settings.curves || scene.tool === "slide") drawCurves(ctx, scene, screen);
-  if (settings.compare === "both") drawMoves(ctx, scene, screen);
-  drawPoints(ctx, scene, screen);
-  drawMarks(ctx, scene, screen);
-  drawNames(ctx, scene, screen);
+  if (settings.ellipses) drawEllipses(ctx, scene);
+  if (settings.curves || scene.tool === "slide") drawCurves(ctx, scene);
+  if (settings.compare === "both") drawMoves(ctx, scene);
+  drawPoints(ctx, scene);
+  drawMarks(ctx, scene);
+  drawNames(ctx, scene);
 }
 
-function shownIn({ part, movers, shown }) {
-  if (part === "all") return shown;
-  return (i) => shown(i) && movers.has(i) === (part === "moving");
+// What of the face belongs to a part: `shown(i)`, the indices that are drawn, and `at(i)`, where a
+// point lies on the screen. A frame of a drag must not cost what the points that stay would.
+function partOf({ part, movers, places, shown: seen, view }) {
+  const placed = [];
+  const at = (i) => {
+    if (placed[i] === undefined) placed[i] = places[i] ? view.toScreen(places[i]) : null;
+    return placed[i];
+  };
+  const shown = part === "all" ? seen : (i) => seen(i) && movers.has(i) === (part === "moving");
+  const candidates = part === "moving" ? [...movers] : places.keys();
+  const drawn = [];
+  for (const i of candidates) if (shown(i) && at(i)) drawn.push(i);
+  return { shown, drawn, at };
 }
 
 function drawOthers(ctx, { others, view }) {
@@ -83,50 +95,14 @@ function drawBox(ctx, { box, view, tool, settings }) {
   }
 }
 
-function drawCurves(ctx, scene, screen) {
-  const { face, colours, settings, seen, tool, curveOfActive, part, movers } = scene;
-  const plain = settings.colour === "uncertainty" && face.cov; // a curve has no one uncertainty
-  for (const curve of face.scheme.curves) {
-    if (part !== "all" && curve.points.some((i) => movers.has(i)) !== (part === "moving")) continue;
-    const places = curve.points.filter(seen).map((i) => screen[i]).filter(Boolean);
-    if (places.length < 2) continue;
-    ctx.beginPath();
-    smoothPath(ctx, places, curve.closed);
-    ctx.lineWidth = 2.5;
-    ctx.strokeStyle = "rgba(8, 10, 14, 0.35)";
-    ctx.stroke();
-    ctx.lineWidth = tool === "slide" && curve === curveOfActive ? 2 : 1;
-    ctx.strokeStyle = plain ? "rgba(255, 255, 255, 0.6)" : colours[curve.points[0]];
-    ctx.stroke();
-  }
-}
-
-/** A smooth path through places: cubic pieces with the tangents of Catmull and Rom. */
-function smoothPath(ctx, places, closed) {
-  const n = places.length;
-  const at = (i) => (closed ? places[(i + n) % n] : places[Math.min(n - 1, Math.max(0, i))]);
-  ctx.moveTo(places[0][0], places[0][1]);
-  for (let i = 0; i < (closed ? n : n - 1); i += 1) {
-    const [before, from, to, after] = [at(i - 1), at(i), at(i + 1), at(i + 2)];
-    ctx.bezierCurveTo(
-      from[0] + (to[0] - before[0]) / 6,
-      from[1] + (to[1] - before[1]) / 6,
-      to[0] - (after[0] - from[0]) / 6,
-      to[1] - (after[1] - from[1]) / 6,
-      to[0],
-      to[1],
-    );
-  }
-}
-
-function drawEllipses(ctx, { face, view, settings, colours, shown }, screen) {
+function drawEllipses(ctx, { at, drawn, face, view, settings, colours }) {
   if (!face.cov) return;
   const radius = ellipseRadius(settings.probability);
   ctx.lineWidth = 1;
-  face.cov.forEach((cov, i) => {
-    if (!cov || !screen[i] || !shown(i)) return;
-    const { major, minor, angle } = ellipseAxes(cov);
-    const [x, y] = screen[i];
+  for (const i of drawn) {
+    if (!face.cov[i]) continue;
+    const { major, minor, angle } = ellipseAxes(face.cov[i]);
+    const [x, y] = at(i);
     ctx.beginPath();
     ctx.ellipse(x, y, radius * major * view.scale, radius * minor * view.scale, angle, 0, 2 * Math.PI);
     ctx.globalAlpha = 0.12;
@@ -136,35 +112,35 @@ function drawEllipses(ctx, { face, view, settings, colours, shown }, screen) {
     ctx.strokeStyle = colours[i];
     ctx.stroke();
     ctx.globalAlpha = 1;
-  });
+  }
 }
 
-function drawMoves(ctx, { face, view, shown, radius }, screen) {
+function drawMoves(ctx, { at, drawn, face, view, radius }) {
   if (!face.predicted) return;
   ctx.beginPath();
-  face.predicted.forEach((p, i) => {
-    if (!p || !screen[i] || !shown(i)) return;
-    const from = view.toScreen(p);
+  for (const i of drawn) {
+    if (!face.predicted[i]) continue;
+    const [from, to] = [view.toScreen(face.predicted[i]), at(i)];
     ctx.moveTo(from[0], from[1]);
-    ctx.lineTo(screen[i][0], screen[i][1]);
+    ctx.lineTo(to[0], to[1]);
     ctx.moveTo(from[0] + radius * 0.6, from[1]);
     ctx.arc(from[0], from[1], radius * 0.6, 0, 2 * Math.PI);
-  });
+  }
   ctx.lineWidth = 1;
   strokeTwice(ctx, "rgba(255,255,255,0.9)", () => ctx.stroke());
 }
 
-function drawPoints(ctx, { state, visibility, radius, colours, shown }, screen) {
+function drawPoints(ctx, { at, drawn, state, visibility, radius, colours }) {
   const batches = new Map();
   const halo = new Path2D();
-  screen.forEach((p, i) => {
-    if (!p || !shown(i)) return;
+  for (const i of drawn) {
+    const p = at(i);
     outline(halo, p, radius, visibility[i]);
     if (!batches.has(colours[i])) batches.set(colours[i], newBatch());
     const batch = batches.get(colours[i]);
     outline(state[i] === CONFIRMED ? batch.solid : batch.rings, p, radius, visibility[i]);
     if (state[i] === PLACED) outline(batch.dots, p, Math.max(0.8, radius * 0.42), 0);
-  });
+  }
   const line = Math.min(1.75, Math.max(1, radius * 0.4));
   ctx.lineWidth = line + 1.75;
   ctx.strokeStyle = HALO;
@@ -207,33 +183,46 @@ function outline(path, [x, y], r, visibility) {
   }
 }
 
-function drawMarks(ctx, { selection, active, hover, locked, followers, radius, shown }, screen) {
+function drawMarks(ctx, { at, drawn, selection, active, hover, locked, followers, radius, shown }) {
   const ring = (i, r, width, colour) => {
-    if (!screen[i] || !shown(i)) return;
+    if (!shown(i) || !at(i)) return;
     ctx.beginPath();
-    ctx.arc(screen[i][0], screen[i][1], r, 0, 2 * Math.PI);
+    ctx.arc(...at(i), r, 0, 2 * Math.PI);
     ctx.lineWidth = width;
     strokeTwice(ctx, colour, () => ctx.stroke());
   };
-  for (const { index, weight } of followers) {
-    ctx.globalAlpha = 0.25 + 0.75 * weight;
-    ring(index, radius + 2.5, 1, "rgba(255,255,255,0.9)");
-    ctx.globalAlpha = 1;
-  }
-  locked.forEach((isLocked, i) => {
-    if (!isLocked || !screen[i] || !shown(i)) return;
-    const d = radius + 2.5;
+  drawFollowers(ctx, { at, followers, shown }, radius + 2.5);
+  for (const i of drawn) {
+    if (!locked[i]) continue;
+    const [[x, y], d] = [at(i), radius + 2.5];
     ctx.lineWidth = 1;
-    strokeTwice(ctx, "rgba(255,255,255,0.9)", () =>
-      ctx.strokeRect(screen[i][0] - d, screen[i][1] - d, 2 * d, 2 * d),
-    );
-  });
+    strokeTwice(ctx, "rgba(255,255,255,0.9)", () => ctx.strokeRect(x - d, y - d, 2 * d, 2 * d));
+  }
   for (const i of selection) if (i !== active) ring(i, radius + 2.5, 1.5, ACCENT);
   if (hover >= 0 && hover !== active) ring(hover, radius + 3.5, 1.25, "rgba(255,255,255,0.85)");
   if (active >= 0) {
     ring(active, radius + 4, 2, ACCENT);
-    if (screen[active] && shown(active)) ticks(ctx, screen[active], radius + 4);
+    if (shown(active) && at(active)) ticks(ctx, at(active), radius + 4);
   }
+}
+
+// How much a point follows shows in so many steps, each drawn at one go.
+const SHADES = 4;
+
+function drawFollowers(ctx, { at, followers, shown }, r) {
+  const paths = Array.from({ length: SHADES }, () => null);
+  for (const { index, weight } of followers) {
+    if (!shown(index) || !at(index)) continue;
+    const shade = Math.min(SHADES - 1, Math.floor(weight * SHADES));
+    outline((paths[shade] ??= new Path2D()), at(index), r, 0);
+  }
+  ctx.lineWidth = 1;
+  paths.forEach((path, shade) => {
+    if (!path) return;
+    ctx.globalAlpha = 0.25 + (0.75 * (shade + 0.5)) / SHADES;
+    strokeTwice(ctx, "rgba(255,255,255,0.9)", () => ctx.stroke(path));
+    ctx.globalAlpha = 1;
+  });
 }
 
 function ticks(ctx, [x, y], r) {
@@ -247,20 +236,20 @@ function ticks(ctx, [x, y], r) {
 }
 
 // Names are drawn where there is room for them, those of selected points first.
-function drawNames(ctx, { face, settings, selection, active, shown, radius, font }, screen) {
+function drawNames(ctx, { at, drawn, face, settings, selection, active, shown, radius, font }) {
   const order = new Set(active >= 0 ? [active] : []);
   if (settings.names) {
     for (const i of selection) order.add(i);
-    for (let i = 0; i < screen.length; i += 1) order.add(i);
+    for (const i of drawn) order.add(i);
   }
   ctx.font = `500 11px ${font}`;
   ctx.textBaseline = "middle";
   ctx.lineJoin = "round";
   const taken = [];
   for (const i of order) {
-    if (!screen[i] || !shown(i)) continue;
+    if (!shown(i) || !at(i)) continue;
     const name = face.scheme.points[i].name;
-    const [x, y] = [screen[i][0] + radius + (i === active ? 13 : 5), screen[i][1]];
+    const [x, y] = [at(i)[0] + radius + (i === active ? 13 : 5), at(i)[1]];
     const rect = [x - 1, y - 7, x + ctx.measureText(name).width + 1, y + 7];
     if (taken.some((t) => t[0] < rect[2] && rect[0] < t[2] && t[1] < rect[3] && rect[1] < t[3])) continue;
     taken.push(rect);
@@ -272,12 +261,12 @@ function drawNames(ctx, { face, settings, selection, active, shown, radius, font
   }
 }
 
-function drawPins(ctx, { comments, face, radius, shown }, screen) {
+function drawPins(ctx, { at, comments, face, radius, shown }) {
   ctx.font = "700 9px sans-serif";
   for (const comment of comments) {
     const i = face.scheme.points.findIndex((point) => point.name === comment.point);
-    if (i < 0 || !screen[i] || !shown(i)) continue;
-    const [x, y] = [screen[i][0] + radius + 1, screen[i][1] - radius - 1];
+    if (i < 0 || !shown(i) || !at(i)) continue;
+    const [x, y] = [at(i)[0] + radius + 1, at(i)[1] - radius - 1];
     ctx.beginPath();
     ctx.arc(x + 5, y - 5, 6, 0, 2 * Math.PI);
     ctx.moveTo(x, y);

@@ -10,32 +10,15 @@ const SLACK = 2;
 const FINE = 0.2;
 const LEAST_BOX = 4; // px of the photo: less is a slip
 
-/** Drag one point. With Shift it moves a fifth as far; with Alt the neighbours do the opposite of
- * what the elastic switch says. */
-export function dragPoint(editor, i, start, pressed) {
-  const { document, view } = editor;
-  const origin = document.xy[i];
-  const at = view.toScreen(origin);
-  const path = new FinePath(start);
-  const elastic = editor.settings.elastic !== pressed.altKey;
+// A gesture that moves points from where it was pressed: `begin` gives the change of the document
+// as soon as the pointer has really moved, `follow(change, screen, event)` moves them.
+function movePoints(editor, start, begin, follow) {
   let change = null;
-  let pulled = [];
-  const begin = () => {
-    change = document.begin(`drag ${editor.nameOf(i)}`);
-    pulled = elastic ? elasticFollowers(editor, [i]) : [];
-    editor.startMoving(i, pulled, [i, ...pulled.map(({ index }) => index)]);
-  };
   return {
     move(screen, event) {
-      path.follow(screen, event.shiftKey);
       if (!change && distance(screen, start) < SLACK) return;
-      if (!change) begin();
-      const place = view.toImage([at[0] + path.dx, at[1] + path.dy]);
-      change.place(i, place);
-      const [dx, dy] = [place[0] - origin[0], place[1] - origin[1]];
-      for (const { index, weight, from } of pulled) {
-        change.set("xy", index, [from[0] + weight * dx, from[1] + weight * dy]);
-      }
+      change ??= begin();
+      follow(change, screen, event);
       change.shown();
     },
     end() {
@@ -47,6 +30,31 @@ export function dragPoint(editor, i, start, pressed) {
       editor.stopMoving();
     },
   };
+}
+
+/** Drag one point. With Shift it moves a fifth as far; with Alt the neighbours do the opposite of
+ * what the elastic switch says. */
+export function dragPoint(editor, i, start, pressed) {
+  const { document, view } = editor;
+  const origin = document.xy[i];
+  const at = view.toScreen(origin);
+  const path = new FinePath(start);
+  const elastic = editor.settings.elastic !== pressed.altKey;
+  let pulled = [];
+  const begin = () => {
+    pulled = elastic ? elasticFollowers(editor, [i]) : [];
+    editor.startMoving(i, pulled, [i, ...pulled.map(({ index }) => index)]);
+    return document.begin(`drag ${editor.nameOf(i)}`);
+  };
+  return movePoints(editor, start, begin, (change, screen, event) => {
+    path.follow(screen, event.shiftKey);
+    const place = view.toImage([at[0] + path.dx, at[1] + path.dy]);
+    change.place(i, place);
+    const [dx, dy] = [place[0] - origin[0], place[1] - origin[1]];
+    for (const { index, weight, from } of pulled) {
+      change.set("xy", index, [from[0] + weight * dx, from[1] + weight * dy]);
+    }
+  });
 }
 
 /** The points that follow `dragged`, with where they are now. Hidden points stay: what is not
@@ -72,27 +80,14 @@ export function slidePoint(editor, i, curve, start) {
   const after = arc.knots[Math.min(arc.knots.length - 1, k + 1)];
   const gap = 0.05 * (after - before);
   const at = view.toScreen(document.xy[i]);
-  let change = null;
-  return {
-    move(screen) {
-      if (!change && distance(screen, start) < SLACK) return;
-      if (!change) {
-        change = document.begin(`slide ${editor.nameOf(i)}`);
-        editor.startMoving(i, [], [i]);
-      }
-      const wanted = view.toImage([at[0] + screen[0] - start[0], at[1] + screen[1] - start[1]]);
-      change.place(i, arc.at(arc.nearest(wanted, before + gap, after - gap)));
-      change.shown();
-    },
-    end() {
-      change?.finish();
-      editor.stopMoving();
-    },
-    cancel() {
-      change?.cancel();
-      editor.stopMoving();
-    },
+  const begin = () => {
+    editor.startMoving(i, [], [i]);
+    return document.begin(`slide ${editor.nameOf(i)}`);
   };
+  return movePoints(editor, start, begin, (change, screen) => {
+    const wanted = view.toImage([at[0] + screen[0] - start[0], at[1] + screen[1] - start[1]]);
+    change.place(i, arc.at(arc.nearest(wanted, before + gap, after - gap)));
+  });
 }
 
 const HANDLE_DEEDS = { move: "move", rotate: "turn", scale: "scale" };
@@ -104,27 +99,14 @@ export function dragHandle(editor, handle, start) {
   const from = moved.map((i) => view.toScreen(document.xy[i]));
   const frame = editor.frame;
   const centre = [(frame[0] + frame[2]) / 2, (frame[1] + frame[3]) / 2];
-  let change = null;
-  return {
-    move(screen, event) {
-      if (!change && distance(screen, start) < SLACK) return;
-      if (!change) {
-        change = document.begin(`${HANDLE_DEEDS[handle.name]} ${moved.length} points`);
-        editor.startMoving(-1, [], moved);
-      }
-      const turn = handleMap(handle.name, centre, start, screen, event.shiftKey);
-      moved.forEach((i, k) => change.place(i, view.toImage(applySimilarity(turn, from[k]))));
-      change.shown();
-    },
-    end() {
-      change?.finish();
-      editor.stopMoving();
-    },
-    cancel() {
-      change?.cancel();
-      editor.stopMoving();
-    },
+  const begin = () => {
+    editor.startMoving(-1, [], moved);
+    return document.begin(`${HANDLE_DEEDS[handle.name]} ${moved.length} points`);
   };
+  return movePoints(editor, start, begin, (change, screen, event) => {
+    const turn = handleMap(handle.name, centre, start, screen, event.shiftKey);
+    moved.forEach((i, k) => change.place(i, view.toImage(applySimilarity(turn, from[k]))));
+  });
 }
 
 // With Shift a turn goes by steps of 5 degrees and a move along one axis.

@@ -6,6 +6,7 @@ import { groupColours, spreadColours } from "./colours.js";
 import { spreads } from "./elastic.js";
 import { drawOverlay } from "./draw.js";
 import { drawPhoto } from "./photo.js";
+import { MovingLayer } from "./moving.js";
 import { drawMagnifier, magnifierPlace, MAGNIFIER_SIZE } from "./magnifier.js";
 import { sceneOf } from "./scene.js";
 import { frameAround } from "./selection.js";
@@ -16,7 +17,7 @@ import { View } from "./view.js";
 const COLOUR_SETTINGS = ["colour"];
 
 export class Workspace {
-  /** `stage`: {element, photo, still, overlay, magnifier} (canvases); `tell`: what the outside wants to
+  /** `stage`: {element, photo, overlay, moving, magnifier} (canvases); `tell`: what the outside wants to
    * hear, {command, say}. */
   constructor(stage, settings, tell) {
     this.stage = stage;
@@ -26,10 +27,10 @@ export class Workspace {
     this.view.changed = () => this.redraw("photo");
     this.contexts = {
       photo: stage.photo.getContext("2d"),
-      still: stage.still.getContext("2d"),
       overlay: stage.overlay.getContext("2d"),
       magnifier: stage.magnifier.getContext("2d"),
     };
+    this.movingLayer = new MovingLayer(stage.moving);
     this.document = null;
     this.bitmap = null;
     this.selection = new Set();
@@ -98,11 +99,12 @@ export class Workspace {
 
   resize(width, height, dpr) {
     this.dpr = dpr;
-    for (const name of ["photo", "still", "overlay"]) {
+    for (const name of ["photo", "overlay"]) {
       const canvas = this.stage[name];
       canvas.width = Math.max(1, Math.round(width * dpr));
       canvas.height = Math.max(1, Math.round(height * dpr));
     }
+    this.movingLayer.hide(); // it is laid anew, in the density of the screen
     this.stage.magnifier.width = this.stage.magnifier.height = Math.round(MAGNIFIER_SIZE * dpr);
     const first = this.view.width <= 1;
     this.view.resize(Math.max(1, width), Math.max(1, height));
@@ -316,8 +318,7 @@ export class Workspace {
     const { dirty } = this;
     this.dirty = new Set();
     if (dirty.has("photo")) this.#drawPhoto();
-    if (dirty.has("photo") || dirty.has("still")) this.#drawStill();
-    if (dirty.has("photo") || dirty.has("overlay")) this.#drawOverlay();
+    if (dirty.has("photo") || dirty.has("still") || dirty.has("overlay")) this.#drawOverlay(dirty);
     if (dirty.has("chrome") && this.moving === null) for (const panel of this.panels) panel.update();
     for (const callback of this.afterFrame.splice(0)) callback();
     this.watch?.({ event, began, drawn: performance.now() });
@@ -339,16 +340,15 @@ export class Workspace {
     return Math.min(5.5, Math.max(1.6, room)) * this.settings.size;
   }
 
-  /** What does not move goes onto a layer of its own when a drag begins: a frame of the drag then
-   * costs what moves, not the whole face. */
-  #drawStill() {
-    if (this.moving !== null) drawOverlay(this.contexts.still, sceneOf(this, "still"));
-  }
-
-  #drawOverlay() {
-    const moving = this.moving !== null;
-    if (this.stage.still.hidden === moving) this.stage.still.hidden = !moving;
-    drawOverlay(this.contexts.overlay, sceneOf(this, moving ? "moving" : "all"));
+  /** What moves has a layer of its own, as large as that: a frame of a drag then costs what moves,
+   * not the whole stage. The rest is drawn when the drag begins and when the view changes. */
+  #drawOverlay(dirty) {
+    const still = this.moving !== null;
+    if (!still || dirty.has("photo") || dirty.has("still")) {
+      drawOverlay(this.contexts.overlay, sceneOf(this, still ? "still" : "all"));
+    }
+    if (still) this.movingLayer.draw(sceneOf(this, "moving"));
+    else this.movingLayer.hide();
     this.#drawMagnifier();
   }
 
