@@ -73,6 +73,7 @@ class ConvEncoder(nn.Module):
         probe = timm_model(name, features_only=True, pretrained=False)
         wanted = [probe.feature_info.reduction().index(stride) for stride in (8, 16)]
         self.backbone = timm_model(name, features_only=True, pretrained=pretrained, out_indices=wanted)
+        drop_unused(self.backbone)
         widen_slow_products(self.backbone)
         fine_channels, channels = self.backbone.feature_info.channels()
         self.project = nn.Conv2d(channels, dim, 1)
@@ -111,6 +112,12 @@ def cell_centres(features: Tensor) -> Tensor:
     x = (torch.arange(width, device=features.device) + 0.5) * (2 / width) - 1
     y = (torch.arange(height, device=features.device) + 0.5) * (2 / height) - 1
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).flatten(0, 1)
+
+
+def drop_unused(backbone: Any) -> None:
+    """timm's EfficientNets keep, and run, the stages behind the last level that is asked for."""
+    if hasattr(backbone, "_stage_out_idx"):
+        backbone.blocks = backbone.blocks[: max(backbone._stage_out_idx)]
 
 
 def widen_slow_products(backbone: nn.Module) -> None:

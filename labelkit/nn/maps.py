@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labelkit.nn.attention import EncoderLayer
-from labelkit.nn.encoders import cell_centres, timm_model, widen_slow_products
+from labelkit.nn.encoders import cell_centres, drop_unused, timm_model, widen_slow_products
 from labelkit.nn.prompts import StructurePrompt
 
 
@@ -67,7 +67,7 @@ class PyramidMap(nn.Module):
         known = timm_model(name, features_only=True, pretrained=False).feature_info.reduction()
         wanted = [known.index(stride) for stride in strides]
         self.backbone = timm_model(name, features_only=True, pretrained=pretrained, out_indices=wanted)
-        _drop_unused(self.backbone)
+        drop_unused(self.backbone)
         widen_slow_products(self.backbone)
         widths: list[int] = self.backbone.feature_info.channels()
         self.context = TokenContext(widths[-1], tokens, layers, heads, highest, ratio) if layers else None
@@ -104,12 +104,6 @@ class TokenContext(nn.Module):
             tokens = layer(tokens, position)
         mixed: Tensor = self.norm(tokens).transpose(1, 2).unflatten(2, level.shape[2:])
         return mixed
-
-
-def _drop_unused(backbone: Any) -> None:
-    """timm's EfficientNets keep, and run, the stages behind the last level that is asked for."""
-    if hasattr(backbone, "_stage_out_idx"):
-        backbone.blocks = backbone.blocks[: max(backbone._stage_out_idx)]
 
 
 def _upsampled(level: Tensor, size: Any) -> Tensor:
