@@ -237,7 +237,9 @@ def training_curves(csv_path: str | Path, png_path: str | Path) -> None:
     figure = Figure((8, 6 if measured.any() else 3.5), layout="constrained")
     panels = figure.subplots(2 if measured.any() else 1, 1, sharex=True, squeeze=False)[:, 0]
     panels[0].plot(columns["step"], columns["loss"], color=PALETTE[0], linewidth=1)
-    panels[0].set(yscale="log", ylabel="training loss")
+    # A likelihood's logarithm falls below zero, where there is no scale of powers.
+    scale = "log" if (columns["loss"] > 0).all() else "linear"
+    panels[0].set(yscale=scale, ylabel="training loss")
     if measured.any():
         step, nme = columns["step"][measured], columns["val_nme"][measured]
         best = int(nme.argmin())

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from labelkit.cli.fit_detector import fit_detector
+from labelkit.cli.fit_refine import HEADS, fit_refine
 from labelkit.cli.output import STDERR, AsJson, Device, note, note_all, say, say_json, shown
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def fit(
     recipe: Annotated[
         str,
         typer.Argument(
-            metavar="RECIPE", help="base, polish to go on from one, paper-s16, tiny to try data, or detector."
+            metavar="RECIPE",
+            help="base, polish to go on from one, paper-s16, tiny to try data; refine for a model's "
+            "refinement head (--start names the model), tiny-refine; or detector.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The model file to write: NAME.safetensors.")],
@@ -106,6 +109,32 @@ def fit(
         return
     from labelkit.models.registry import load_model
     from labelkit.train import fit as training
+
+    paths = training.FitPaths(out)
+    if recipe in HEADS:
+        if backbone is not None:
+            raise typer.BadParameter("a head begins with its model's backbone", param_hint="--backbone")
+        if not resume:
+            _keep_old_state(paths)
+        fit_refine(
+            recipe,
+            folders,
+            paths,
+            watched=_watched,
+            dev=dev,
+            start=start,
+            resume=resume,
+            minutes=minutes,
+            passes=passes,
+            batch=batch,
+            leave_out=leave_out,
+            head=head,
+            dense=dense,
+            device=device,
+            seed=seed,
+        )
+        _tell(paths, as_json, "lay it as refine.safetensors beside its model's file, and it is used")
+        return
     from labelkit.train.head.model import load_head
     from labelkit.train.recipes import load_recipe
 
@@ -124,7 +153,6 @@ def fit(
     if problems:
         note(f"{len(problems)} annotations or photos left out")
     begun = load_model(start, device=device) if start is not None else None
-    paths = training.FitPaths(out)
     if not resume:
         _keep_old_state(paths)
     for pack in packs:
@@ -147,7 +175,8 @@ def fit(
     except KeyboardInterrupt:
         note(f"stopped; kept in {shown(paths.state)}: the same command with --resume goes on from there")
         raise typer.Exit(130) from None
-    _tell(paths, as_json)
+    try_it = f"try it: labelkit predict PHOTOS --scheme ibug68 --model {shown(out)} -o labels.json"
+    _tell(paths, as_json, try_it)
 
 
 def _refuse_for_detector(options: dict[str, object]) -> None:
@@ -233,7 +262,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
-def _tell(paths: FitPaths, as_json: bool) -> None:
+def _tell(paths: FitPaths, as_json: bool, what_next: str) -> None:
     from labelkit.checkpoint import read_card
 
     card = read_card(paths.model)
@@ -244,4 +273,4 @@ def _tell(paths: FitPaths, as_json: bool) -> None:
     seen = card["training"]
     say(f"{shown(paths.model)}: {seen['passes']} faces seen in {_clock(seen['seconds'])}")
     say(f"curves: {shown(paths.csv)}, {shown(paths.png)}")
-    say(f"try it: labelkit predict PHOTOS --scheme ibug68 --model {shown(paths.model)} -o labels.json")
+    say(what_next)

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from labelkit.boxrules import landmark_box
 from labelkit.errors import BoxError, InputError, UnavailableError
 from labelkit.geometry import Array, Box, Crop
+from labelkit.models.refiner import Refiner
 from labelkit.models.tufa import TUFA, Memory
 from labelkit.models.tuned import PointHeads
 from labelkit.nn.normalize import normalize
@@ -30,12 +31,20 @@ Image = NDArray[np.uint8]
 SMALLEST_PLANE_BOX = 0.5
 
 
+class Placed(NamedTuple):
+    """``points`` (N, 2) and ``anchors`` (A, 2) of one face, in units of its crop."""
+
+    points: Array
+    anchors: Array
+
+
 class LandmarkModel:
     """Places the points of any scheme on faces.
 
     ``card`` is the checkpoint's; ``offsets`` its semantic alignment offsets (N, 2) by
     dataset; ``heads`` what it was fine-tuned to, which goes by places on the plane and is used
-    wherever one of them is asked for. Predictions carry no spread: ``cov`` and ``confidence`` are NaN.
+    wherever one of them is asked for; ``refiner`` its refinement head. Predictions of a model without one
+    carry no spread: ``cov`` and ``confidence`` are NaN.
     """
 
     def __init__(
@@ -46,7 +55,9 @@ class LandmarkModel:
         device: torch.device,
         precision: Precision = "auto",
         heads: PointHeads | None = None,
+        refiner: Refiner | None = None,
     ) -> None:
+        self.refiner = refiner
         self.heads = heads.to(device) if heads is not None else None
         self.network = network.eval().to(device)
         self.card, self.offsets, self.device = card, offsets, device
@@ -61,13 +72,20 @@ class LandmarkModel:
 
     @property
     def id(self) -> str:
-        """Name and content hash: ``base@0123456789ab``."""
-        return f"{self.name}@{str(self.card['hash'])[:12]}"
+        """Name and content hash, and those of the refinement head where there is one:
+        ``base@0123456789ab+refine@0123456789ab``."""
+        return self.id_of(refine=True)
+
+    def id_of(self, refine: bool) -> str:
+        """What predictions say that made them, with or without the refinement head."""
+        own = f"{self.name}@{str(self.card['hash'])[:12]}"
+        return f"{own}+{self.refiner.id}" if refine and self.refiner is not None else own
 
     def with_network(self, network: TUFA, heads: PointHeads | None) -> LandmarkModel:
         """The same model with these weights and heads; its card, hence its id, is still the old one."""
         other = copy.copy(self)
         other.network, other.heads = network, heads.to(self.device) if heads is not None else None
+        other.refiner = None  # it was made for the old weights, and knows nothing of the heads
         return other
 
     def predict(
@@ -79,6 +97,7 @@ class LandmarkModel:
         passes: int | None = None,
         flip: bool = False,
         dataset: str | None = None,
+        refine: bool = True,
         batch: int = 16,
     ) -> list[Prediction]:
         """One prediction per face; ``images`` RGB uint8 (H, W, 3), one per box.
@@ -87,8 +106,9 @@ class LandmarkModel:
         often the crop is cut: once, or again from the points that the pass before found;
         None means once for boxes of kind ``landmarks``, twice for a detector's or user's.
         ``flip`` averages with the mirrored image. ``dataset`` asks for the points as a
-        trained dataset means them, by adding its offsets A to the plane. Raises `BoxError`
-        for a box from which the face cannot be placed.
+        trained dataset means them, by adding its offsets A to the plane. ``refine`` hands the
+        points to the refinement head, where the model has one: better points, with their spread.
+        Raises `BoxError` for a box from which the face cannot be placed.
         """
         scheme = load_scheme(scheme)
         if len(images) != len(boxes):
@@ -96,16 +116,48 @@ class LandmarkModel:
         wanted = [passes or default_passes(box) for box in boxes]
         crops = [first_crop(box, scheme) for box in boxes]
         plane = self.prompts(scheme, dataset)
-        found: list[Array] = [np.empty((0, 2))] * len(images)
+        found = [Placed(np.empty((0, 2)), np.empty((0, 2)))] * len(images)
         for number in range(max(wanted, default=0)):
             turn = [i for i in range(len(images)) if wanted[i] > number]
             for some in _chunks(turn, batch):
                 points, anchors = self.place([images[i] for i in some], [crops[i] for i in some], plane, flip)
                 for row, i in enumerate(some):
-                    found[i] = crops[i].points_to_image(points[row])
+                    found[i] = Placed(points[row], anchors[row])
                     if number + 1 < wanted[i]:
                         crops[i] = self.next_crop(crops[i], points[row], anchors[row], plane)
-        return [Prediction(xy, self.id, crop, scheme.name) for xy, crop in zip(found, crops, strict=True)]
+        told: list[Prediction] = []
+        for some in _chunks(range(len(images)), batch):
+            mine = [crops[i] for i in some]
+            told += self.told(
+                [images[i] for i in some], mine, [found[i] for i in some], plane, scheme, flip, refine
+            )
+        return told
+
+    def told(
+        self,
+        images: Sequence[Image],
+        crops: Sequence[Crop],
+        found: Sequence[Placed],
+        plane: Array,
+        scheme: Scheme,
+        flip: bool = False,
+        refine: bool = True,
+    ) -> list[Prediction]:
+        """The predictions of one batch from what was placed in its crops; ``images`` are looked at only
+        to ``refine``."""
+        ident = self.id_of(refine)
+        if not refine or self.refiner is None or not found:
+            placed = [crop.points_to_image(face.points) for crop, face in zip(crops, found, strict=True)]
+            return [Prediction(xy, ident, crop, scheme.name) for xy, crop in zip(placed, crops, strict=True)]
+        points, anchors = (
+            np.stack([face.points for face in found]),
+            np.stack([face.anchors for face in found]),
+        )
+        better = self.refiner.refine(images, crops, points, anchors, plane, flip)
+        return [
+            Prediction(face.xy, ident, crop, scheme.name, face.cov, face.confidence)
+            for face, crop in zip(better, crops, strict=True)
+        ]
 
     def prompts(self, scheme: Scheme, dataset: str | None = None) -> Array:
         """Where on the plane the network is asked, (N, 2); raises `InputError` for a

@@ -18,6 +18,7 @@ from labelkit.errors import CheckpointError, InputError
 from labelkit.models.build import TUFAConfig, build_tufa
 from labelkit.models.folders import list_models, model_folders, user_models
 from labelkit.models.predictor import LandmarkModel, Precision, choose_device
+from labelkit.models.refiner import refiner_beside
 from labelkit.models.tufa import TUFA
 from labelkit.models.tuned import PointHeads
 
@@ -52,7 +53,8 @@ def find_model(name: str | Path) -> Path:
 def load_model(
     name: str | Path = "base", device: str = "auto", precision: Precision = "auto"
 ) -> LandmarkModel:
-    """A model by its name or file, ready to predict; its terms are said once.
+    """A model by its name or file, ready to predict; its terms are said once. A refinement head that
+    lies beside it is used where it was made for this model.
 
     ``device``: auto, cuda, mps or cpu. ``precision``: bf16, fp16, fp32, or auto for what
     is quick and safe there. Raises `CheckpointError` for a file that is damaged or of
@@ -70,7 +72,9 @@ def load_model(
     network = _network(path, card.get("architecture"), weights)
     heads = _heads(path, tensors, network)
     _say_terms(card)
-    return LandmarkModel(network, card, offsets, choose_device(device), precision, heads)
+    model = LandmarkModel(network, card, offsets, choose_device(device), precision, heads)
+    model.refiner = refiner_beside(path, card, model.device, model.dtype) if len(model.anchors) else None
+    return model
 
 
 def save_model(

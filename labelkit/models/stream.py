@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from labelkit.errors import BoxError, ImageError
 from labelkit.geometry import Array, Box, Crop
 from labelkit.images import ImageFile, RGBImage
-from labelkit.models.predictor import LandmarkModel, default_passes, first_crop
+from labelkit.models.predictor import LandmarkModel, Placed, default_passes, first_crop
 from labelkit.prediction import Prediction
 from labelkit.sampling import look, sample_crop
 from labelkit.scheme import Scheme
@@ -61,7 +61,7 @@ class _Loaded:
     valid: list[NDArray[np.bool_]] = field(default_factory=list)
     photo: RGBImage | None = None
     looks: tuple[bytes, ...] = ()
-    points: dict[int, Array] = field(default_factory=dict)
+    found: dict[int, Placed] = field(default_factory=dict)
     problem: str | None = None
 
 
@@ -74,29 +74,31 @@ def predict_photos(
     passes: int | None = None,
     flip: bool = False,
     dataset: str | None = None,
+    refine: bool = True,
     batch: int = 16,
     threads: int = 2,
 ) -> Iterator[PhotoResult]:
     """The photos in order, each with a prediction per face.
 
     ``find`` looks for the faces of photos without boxes (needed where there are such);
-    ``passes``, ``flip`` and ``dataset`` as in `LandmarkModel.predict`. What is wrong with a photo is in
-    its result, and the rest goes on.
+    ``passes``, ``flip``, ``dataset`` and ``refine`` as in `LandmarkModel.predict`. What is wrong with
+    a photo is in its result, and the rest goes on.
     """
 
     def load(photo: Photo) -> _Loaded:
-        return _load(photo, scheme, model.size, find, passes)
+        return _load(photo, scheme, model.size, find, passes, keep)
 
     plane = model.prompts(scheme, dataset)
+    keep = refine and model.refiner is not None
     waiting: list[_Loaded] = []
     # On a CPU the network keeps every core busy by itself. A loader beside it would hold up one
     # of its threads, for which all the others then wait.
     for loaded in _ahead(load, photos, threads, in_turn=model.device.type == "cpu"):
         waiting.append(loaded)
         if sum(len(entry.crops) for entry in waiting) >= batch:
-            yield from _finish(model, waiting, scheme, plane, flip, batch)
+            yield from _finish(model, waiting, scheme, plane, flip, refine, batch)
             waiting = []
-    yield from _finish(model, waiting, scheme, plane, flip, batch)
+    yield from _finish(model, waiting, scheme, plane, flip, refine, batch)
 
 
 def _load(
@@ -105,6 +107,7 @@ def _load(
     size: int,
     find: Callable[[RGBImage], list[Box]] | None,
     passes: int | None,
+    keep: bool,
 ) -> _Loaded:
     try:
         image = photo.image.load()
@@ -125,7 +128,7 @@ def _load(
         crops,
         [pixels for pixels, _ in samples],
         [valid for _, valid in samples],
-        image if max(wanted, default=1) > 1 else None,
+        image if keep or max(wanted, default=1) > 1 else None,
         tuple(look(pixels) for pixels, _ in samples),
     )
 
@@ -155,7 +158,13 @@ def _ahead(
 
 
 def _finish(
-    model: LandmarkModel, waiting: list[_Loaded], scheme: Scheme, plane: Array, flip: bool, batch: int
+    model: LandmarkModel,
+    waiting: list[_Loaded],
+    scheme: Scheme,
+    plane: Array,
+    flip: bool,
+    refine: bool,
+    batch: int,
 ) -> Iterator[PhotoResult]:
     """Run all passes over the waiting photos, a batch of faces at a time."""
     number = 0
@@ -166,11 +175,16 @@ def _finish(
         for start in range(0, len(faces), batch):
             _place(model, faces[start : start + batch], plane, flip, number)
         number += 1
+    faces = [(entry, i) for entry in waiting for i in range(len(entry.crops))]
+    told: list[Prediction] = []
+    for start in range(0, len(faces), batch):
+        some = faces[start : start + batch]
+        photos = [entry.photo for entry, _ in some if entry.photo is not None]
+        crops = [entry.crops[i] for entry, i in some]
+        told += model.told(photos, crops, [e.found[i] for e, i in some], plane, scheme, flip, refine)
+    rest = iter(told)
     for entry in waiting:
-        predictions = [
-            Prediction(crop.points_to_image(entry.points[i]), model.id, crop, scheme.name)
-            for i, crop in enumerate(entry.crops)
-        ]
+        predictions = list(islice(rest, len(entry.crops)))
         yield PhotoResult(entry.image, entry.boxes, predictions, entry.problem, entry.looks)
 
 
@@ -186,4 +200,4 @@ def _place(
             entry.crops[i] = model.next_crop(entry.crops[i], found, at, plane)
             entry.pixels[i], entry.valid[i] = sample_crop(entry.photo, entry.crops[i], model.size)
         else:
-            entry.points[i] = found
+            entry.found[i] = Placed(found, at)

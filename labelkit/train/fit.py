@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -24,7 +24,7 @@ from labelkit.train.backbone import Backbone, load_backbone
 from labelkit.train.engine import Progress, Trainer
 from labelkit.train.head.dense import choose_anchors, with_dense
 from labelkit.train.head.model import HeadModel
-from labelkit.train.pack import FacePack, pack_faces
+from labelkit.train.pack import MARGIN, FacePack, pack_faces
 from labelkit.train.recipes import Recipe
 
 #: What is said of weights that were trained on 300-W faces.
@@ -44,6 +44,13 @@ _SPLITS = ("train", "dev", "val", "test")
 
 #: The columns of the curves file, as `training_curves` reads them.
 _COLUMNS = ("step", "passes", "seconds", "loss", "lr", "val_nme")
+
+
+class Packed(Protocol):
+    """A recipe that says how large faces are packed."""
+
+    @property
+    def pack_size(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -75,12 +82,12 @@ def dataset_name(folder: Path) -> str:
 
 
 def load_packs(
-    folders: Sequence[Path], recipe: Recipe, left_out: tuple[int, ...] = ()
+    folders: Sequence[Path], recipe: Packed, left_out: tuple[int, ...] = (), margin: float = MARGIN
 ) -> tuple[list[FacePack], list[str]]:
     """Read and cut out the faces of every folder; also returns what was left out.
 
-    Raises `InputError` for a folder without annotated faces of a known scheme, or when two
-    folders would be one dataset.
+    ``margin`` as in `pack_faces`. Raises `InputError` for a folder without annotated faces of a
+    known scheme, or when two folders would be one dataset.
     """
     packs: list[FacePack] = []
     problems: list[str] = []
@@ -92,7 +99,7 @@ def load_packs(
         name = dataset_name(folder)
         if name in {pack.name for pack in packs}:
             raise InputError(f"{folder}: a dataset named {name!r} was given before; rename one folder")
-        pack, unread = pack_faces(name, data, scheme, recipe.pack_size, left_out)
+        pack, unread = pack_faces(name, data, scheme, recipe.pack_size, left_out, margin)
         packs.append(pack)
         problems += [str(entry) for entry in data.report.left_out] + unread
     return packs, problems
@@ -142,7 +149,7 @@ def fit(
         if not paths.state.exists():
             raise InputError(f"{paths.state}: there is no state to resume from")
         trainer.load_state(paths.state)
-        rows = [row for row in _read_curves(paths.csv) if row.step <= trainer.step_number]
+        rows = [row for row in read_curves(paths.csv) if row.step <= trainer.step_number]
 
     elif start is not None:
         offsets = {name: torch.from_numpy(shift) for name, shift in start.offsets.items()}
@@ -154,7 +161,7 @@ def fit(
 
     def keep() -> None:
         trainer.save_state(paths.state)
-        _write_curves(paths, rows)
+        write_curves(paths, rows)
 
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -217,7 +224,8 @@ def _before(start: LandmarkModel | None) -> dict[str, Any]:
     }
 
 
-def _write_curves(paths: FitPaths, rows: Sequence[Progress]) -> None:
+def write_curves(paths: FitPaths, rows: Sequence[Progress]) -> None:
+    """Keep how a run went, as a table and as a picture."""
     with replacing(paths.csv) as draft, draft.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
@@ -232,7 +240,8 @@ def _write_curves(paths: FitPaths, rows: Sequence[Progress]) -> None:
             training_curves(paths.csv, paths.png)
 
 
-def _read_curves(path: Path) -> list[Progress]:
+def read_curves(path: Path) -> list[Progress]:
+    """What `write_curves` wrote; nothing where there is no file."""
     if not path.exists():
         return []
     with path.open(newline="") as file:

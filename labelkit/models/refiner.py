@@ -1,0 +1,200 @@
+"""A trained refinement head behind the model for which it was made: better points, and their spread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from labelkit.calibration import Calibration
+from labelkit.checkpoint import load_checkpoint, read_card, save_checkpoint
+from labelkit.errors import CheckpointError
+from labelkit.geometry import PLANE_IOD, Array, Crop, Similarity
+from labelkit.models.build import DSLPTConfig, build_dslpt
+from labelkit.models.dslpt import DSLPT
+from labelkit.nn.normalize import normalize
+from labelkit.sampling import sample_crop
+
+#: What a refinement head's file is called beside its model's.
+FILE = "refine.safetensors"
+
+Image = NDArray[np.uint8]
+
+_log = logging.getLogger("labelkit")
+_skipped: set[Path] = set()
+
+
+class Refinement(NamedTuple):
+    """``xy`` (N, 2) image px, ``cov`` (N, 2, 2) px², ``confidence`` (N,)."""
+
+    xy: Array
+    cov: Array
+    confidence: Array
+
+
+class Refiner:
+    """Refines points on crops of the photo that it cuts itself, around the anchors that the model found.
+
+    The crop shows a fixed window of the plane, whatever is asked for, so that points do not move when
+    others are added.
+    """
+
+    def __init__(
+        self, network: DSLPT, card: Mapping[str, Any], device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self.network = network.eval().to(device)
+        self.card, self.device, self.dtype = card, device, dtype
+        config = DSLPTConfig.from_dict(card["architecture"])
+        self.size, self.window = config.size, config.window
+        known = card.get("calibration")
+        self.calibration = Calibration.from_dict(known) if known is not None else None
+        if device.type == "cpu":
+            self.network = self.network.to(memory_format=torch.channels_last)
+
+    @property
+    def id(self) -> str:
+        """Name and content hash."""
+        return f"{self.card['name']}@{str(self.card['hash'])[:12]}"
+
+    def crop(self, crop: Crop, anchors: Array) -> Crop:
+        """The window's crop, from the anchors (A, 2) as found in ``crop``, in its units."""
+        plane = self.network.anchors.double().cpu().numpy()
+        fitted = Similarity.fit(plane, crop.points_to_image(anchors))
+        x, y, half = self.window
+        return Crop(fitted.after(Similarity(half, 0.0, x, y)))
+
+    def refine(
+        self,
+        images: Sequence[Image],
+        crops: Sequence[Crop],
+        points: Array,
+        anchors: Array,
+        plane: Array,
+        flip: bool = False,
+    ) -> list[Refinement]:
+        """Points (B, N, 2) and anchors (B, A, 2), as the model found them in its ``crops`` and in their
+        units, for the places ``plane`` (N, 2). ``flip`` averages with the mirrored crop."""
+        own = [self.crop(crop, found) for crop, found in zip(crops, anchors, strict=True)]
+        samples = [sample_crop(image, crop, self.size) for image, crop in zip(images, own, strict=True)]
+        pixels, valid = np.stack([s[0] for s in samples]), np.stack([s[1] for s in samples])
+        to_own = [b.to_image.inverse().after(a.to_image) for a, b in zip(crops, own, strict=True)]
+        start, around = (
+            np.stack([move(p) for move, p in zip(to_own, some, strict=True)]) for some in (points, anchors)
+        )
+        xy, variance = self._run(pixels, valid, plane, start, around)
+        if flip:
+            mirror = np.array([-1.0, 1.0])
+            order = self._anchor_mirror()
+            other, more = self._run(
+                np.ascontiguousarray(pixels[:, :, ::-1]),
+                np.ascontiguousarray(valid[:, :, ::-1]),
+                plane * mirror,
+                start * mirror,
+                around[:, order] * mirror,
+            )
+            xy, variance = (xy + other * mirror) / 2, (variance + more) / 2
+        return [self._told(crop, *found) for crop, *found in zip(own, xy, variance, strict=True)]
+
+    def _told(self, crop: Crop, xy: Array, variance: Array) -> Refinement:
+        """One face's points out of its crop, with the spread that can be believed."""
+        unit = PLANE_IOD / self.window[2]
+        spread = np.sqrt(variance) / unit
+        sure = np.full(len(xy), np.nan)
+        if self.calibration is not None:
+            spread = self.calibration.spread(spread)
+            sure = self.calibration.confidence(spread)
+        cov = (spread * unit)[..., None] ** 2 * np.eye(2)
+        return Refinement(crop.points_to_image(xy), crop.covariances_to_image(cov), sure)
+
+    @torch.inference_mode()
+    def _run(
+        self, pixels: Image, valid: NDArray[np.bool_], plane: Array, start: Array, anchors: Array
+    ) -> tuple[Array, Array]:
+        """Points and variances (B, N, 2) in units of the window."""
+        inside = torch.from_numpy(valid).to(self.device)[:, None].float()
+        images = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255
+        images = normalize(images, inside)
+        if self.device.type == "cpu":
+            images = images.contiguous(memory_format=torch.channels_last)
+        prompts = self._tensor(plane).expand(len(pixels), -1, -1)
+        with self._autocast():
+            found = self.network(images, prompts, self._tensor(start), self._tensor(anchors), inside)
+        count = len(self.network.anchors)
+        xy = _numpy(found.xy[-1, -1, :, count:])
+        if found.spread is None:
+            return xy, np.full_like(xy, np.nan)
+        return xy, _numpy(found.spread[-1, -1, :, count:]) ** 2
+
+    def _tensor(self, values: Array) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self.device)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.dtype is torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+    def _anchor_mirror(self) -> NDArray[np.intp]:
+        """For every anchor the anchor at its mirrored place."""
+        places = self.network.anchors.double().cpu().numpy()
+        distance = np.abs((places * (-1, 1))[:, None] - places[None]).sum(axis=2)
+        return np.asarray(distance.argmin(axis=1))
+
+
+def save_refiner(path: Path, network: Mapping[str, Tensor], card: Mapping[str, Any]) -> str:
+    """Write a head in fp16 with its card; returns the content hash."""
+    tensors = {name: value.half() if value.is_floating_point() else value for name, value in network.items()}
+    if any(not torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
+        raise CheckpointError(f"{path}: not written, a weight does not fit into 16 bits")
+    return save_checkpoint(path, tensors, {"kind": "dslpt", **card})
+
+
+def load_refiner(path: Path, base: Mapping[str, Any], device: torch.device, dtype: torch.dtype) -> Refiner:
+    """The head in a file, for the model with the card ``base``; raises `CheckpointError` for a file that
+    is damaged, of another kind, or made for another model."""
+    tensors, card = load_checkpoint(path)
+    if card.get("kind") != "dslpt" or not isinstance(card.get("architecture"), dict):
+        raise CheckpointError(f"{path}: holds {card.get('kind')!r}, not a refinement head")
+    if not made_for(card, base):
+        raise CheckpointError(f"{path}: was made for another model than {base.get('name')!r}")
+    config = DSLPTConfig.from_dict(card["architecture"])
+    try:
+        network = build_dslpt(config)
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: the tensors are not those of its architecture") from error
+    return Refiner(network, card, device, dtype)
+
+
+def refiner_beside(
+    path: Path, base: Mapping[str, Any], device: torch.device, dtype: torch.dtype
+) -> Refiner | None:
+    """The head that lies beside the model's file: ``NAME.refine.safetensors`` or `FILE`.
+
+    One that was made for another model is left alone, which is said once.
+    """
+    for beside in (path.with_name(f"{path.stem}.{FILE}"), path.with_name(FILE)):
+        if not beside.exists():
+            continue
+        if made_for(read_card(beside), base):
+            return load_refiner(beside, base, device, dtype)
+        if beside not in _skipped:
+            _skipped.add(beside)
+            _log.info("%s was made for another model than %s and is not used", beside, base.get("name"))
+    return None
+
+
+def made_for(card: Mapping[str, Any], base: Mapping[str, Any]) -> bool:
+    """Whether a head's card names the model with the card ``base``."""
+    told = card.get("base")
+    return isinstance(told, dict) and told.get("hash") == base.get("hash")
+
+
+def _numpy(tensor: Tensor) -> Array:
+    return tensor.float().cpu().numpy().astype(np.float64)

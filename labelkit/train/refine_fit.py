@@ -1,0 +1,123 @@
+"""From annotated folders and a model to its refinement head: what ``labelkit fit refine`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labelkit import __version__
+from labelkit.calibration import Calibration, fit_calibration
+from labelkit.errors import InputError
+from labelkit.geometry import Array
+from labelkit.metrics import calibration
+from labelkit.models.predictor import LandmarkModel, choose_device
+from labelkit.models.refiner import save_refiner
+from labelkit.train.fit import SOURCES, TERMS_300W, FitPaths, read_curves, write_curves
+from labelkit.train.loop import Progress
+from labelkit.train.pack import FacePack
+from labelkit.train.refine import RefineRecipe, RefineTrainer
+
+
+def fit_refiner(
+    recipe: RefineRecipe,
+    packs: Sequence[FacePack],
+    base: LandmarkModel,
+    out: Path,
+    *,
+    dev: FacePack | None = None,
+    device: str = "auto",
+    left_out: tuple[int, ...] = (),
+    minutes: float | None = None,
+    resume: bool = False,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Path:
+    """Train a head for ``base``, keep state and curves beside ``out``, and write the head to ``out``,
+    calibrated on ``dev`` where there is one. Interrupts and ``resume`` as in `fit`."""
+    paths = FitPaths(out)
+    trainer = RefineTrainer(recipe, packs, base, choose_device(device), left_out, minutes)
+    rows: list[Progress] = []
+    if resume:
+        if not paths.state.exists():
+            raise InputError(f"{paths.state}: there is no state to resume from")
+        trainer.load_state(paths.state)
+        rows = [row for row in read_curves(paths.csv) if row.step <= trainer.step_number]
+
+    def note(progress: Progress) -> None:
+        rows.append(progress)
+        report(progress)
+
+    def keep() -> None:
+        trainer.save_state(paths.state)
+        write_curves(paths, rows)
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        trainer.run(note, dev, save=keep)
+    finally:
+        keep()
+        measured = measure(trainer, dev) if dev is not None else {}
+        save_refiner(out, trainer.averaged(), _card(trainer, out.stem, measured))
+    return out
+
+
+def measure(trainer: RefineTrainer, dev: FacePack) -> dict[str, Any]:
+    """What the averaged weights make of ``dev``: errors in percent of the IOD before and after every
+    stage, and the calibration that fits them there."""
+    found, faces = trainer.dev_points(dev)
+    told: dict[str, Any] = {
+        "dev_base_nme_io": 100 * float(faces.errors(faces.start).mean()),
+        "dev_nme_io": 100 * float(faces.errors(found.xy[-1, -1]).mean()),
+        "dev_stage_nme_io": [100 * float(faces.errors(stage[-1]).mean()) for stage in found.xy],
+    }
+    if found.spread is None:
+        return {"metrics": told}
+    iod = faces.iod.double().cpu().numpy()[:, None, None]
+    errors = (found.xy[-1, -1] - faces.points).double().cpu().numpy() / iod
+    spread = found.spread[-1, -1].double().cpu().numpy() / iod
+    try:
+        fitted = fit_calibration(errors, spread)
+    except InputError:
+        return {"metrics": told}
+    inside = _inside(fitted, errors, spread)
+    return {"metrics": {**told, "dev_calibration": inside}, "calibration": fitted.to_dict()}
+
+
+def _inside(fitted: Calibration, errors: Array, spread: Array) -> dict[str, float]:
+    """The percentage of the points inside the ellipses that are to hold them."""
+    cov = fitted.spread(spread)[..., None] ** 2 * np.eye(2)
+    shares = calibration(errors, cov, np.where(np.isfinite(errors), 0.0, np.nan))
+    return {name: 100 * share for name, share in shares.items()}
+
+
+def _card(trainer: RefineTrainer, name: str, measured: dict[str, Any]) -> dict[str, Any]:
+    recipe = asdict(trainer.recipe)
+    architecture = recipe.pop("network")
+    base = trainer.base
+    return {
+        "name": name,
+        "labelkit": __version__,
+        "date": datetime.now(UTC).date().isoformat(),
+        "architecture": architecture,
+        "base": {"name": base.name, "hash": base.card["hash"]},
+        "crop": "a window of the plane, by least squares from the points that the base model found",
+        "recipe": recipe,
+        "training": {
+            "data": [
+                {"name": p.name, "scheme": p.scheme.name, "faces": len(p), "source": SOURCES.get(p.name, "")}
+                for p in trainer.packs
+            ],
+            "dense": [p.name for p in trainer.packs if p.dense is not None and trainer.recipe.dense],
+            "left_out": list(trainer.left_out),
+            "backbone": str(base.card.get("training", {}).get("backbone", "")),
+            "passes": trainer.passes,
+            "seconds": round(trainer.seconds),
+            "device": str(trainer.device),
+        },
+        **measured,
+        "terms": TERMS_300W if any(p.name in ("ibug68", "300w") for p in trainer.packs) else "",
+    }
