@@ -7,12 +7,14 @@ import { followTheme } from "./theme.js";
 import { StudioActions } from "./studio_actions.js";
 import { buildCurveBar } from "./studio_curvebar.js";
 import { problemsOf, SchemeDraft, schemeOf } from "./studio_draft.js";
-import { heatRange, wanderAt, wanderWord } from "./studio_heat.js";
+import { legendOf, wanderAt, wanderWord } from "./studio_heat.js";
 import { listenToKeys } from "./studio_keys.js";
 import { unpackGallery } from "./studio_link.js";
 import { buildPanel } from "./studio_panel.js";
 import { drawPlane, PlaneView } from "./studio_plane.js";
 import { Previews } from "./studio_previews.js";
+import { Problems } from "./studio_problems.js";
+import { sceneOfStudio } from "./studio_scene.js";
 import { buildToolbar } from "./studio_toolbar.js";
 import { PlaneTools } from "./studio_tools.js";
 import { Unsaved } from "./studio_unsaved.js";
@@ -65,7 +67,7 @@ export class Studio extends StudioActions {
     this.ctx = this.canvas.getContext("2d");
     this.place = h("span.lk-studio-place");
     this.live = h("span.lk-studio-said", { role: "status", "aria-live": "polite" });
-    this.problems = h("details.lk-studio-problems");
+    this.problems = new Problems((ids) => this.select(ids));
     this.legend = h("div.lk-studio-legend", { hidden: true });
     this.curveBar = buildCurveBar(this);
     this.toolbar = buildToolbar(this);
@@ -73,7 +75,7 @@ export class Studio extends StudioActions {
     this.previews = new Previews(() => this.redraw());
     this.stage = h("div.lk-studio-stage", {}, this.canvas, this.curveBar.element, this.legend);
     this.dialog = h("dialog.lk-studio-dialog");
-    const middle = h("div.lk-studio-middle", {}, this.stage, h("div.lk-studio-status", {}, this.problems, this.live, this.place));
+    const middle = h("div.lk-studio-middle", {}, this.stage, h("div.lk-studio-status", {}, this.problems.element, this.live, this.place));
     this.root.append(
       this.toolbar.element,
       h("div.lk-studio-main", {}, this.panel.element, middle, this.previews.element),
@@ -125,7 +127,7 @@ export class Studio extends StudioActions {
       this.canvas.height = pixelsY;
     }
     Object.assign(this.view, { width, height });
-    const scene = this.#scene(dpr);
+    const scene = sceneOfStudio(this, dpr);
     drawPlane(this.ctx, scene);
     this.previews.draw(scene);
     if (this.stale) {
@@ -140,57 +142,6 @@ export class Studio extends StudioActions {
       this.root.dataset.ready = "faces";
       this.answer = null;
     }
-  }
-
-  #scene(dpr) {
-    const { state } = this.draft;
-    const partners = new Set();
-    for (const id of this.selection) {
-      const partner = state.partner.get(id);
-      if (partner !== undefined && partner !== id && this.settings.mirroring) partners.add(partner);
-    }
-    return {
-      view: this.view,
-      dpr,
-      state,
-      byId: new Map(state.points.map((point) => [point.id, point])),
-      colours: this.colours,
-      selection: this.selection,
-      hover: this.hover,
-      partners,
-      wrong: this.wrong ?? new Set(),
-      ghosts: this.shownGhosts(),
-      backdrop: this.backdrops[this.backdropIndex]?.bitmap,
-      reach: this.reach,
-      opacity: this.settings.opacity,
-      heat: this.settings.heat && this.heat?.wander ? this.heat : null,
-      mirroring: this.settings.mirroring,
-      names: this.settings.names,
-      sketch: this.sketch,
-      rubber: this.rubber,
-      snap: this.snap,
-      look: this.#look(),
-    };
-  }
-
-  #look() {
-    const theme = this.root.dataset.theme;
-    if (this.looked?.theme !== theme) {
-      const style = getComputedStyle(this.root);
-      const read = (name) => style.getPropertyValue(name).trim();
-      this.looked = {
-        theme,
-        stage: read("--lk-stage"),
-        accent: read("--lk-accent"),
-        line: read("--lk-text-3"),
-        bad: read("--lk-bad"),
-        ghost: theme === "dark" ? "rgba(255, 255, 255, 0.75)" : "rgba(20, 24, 34, 0.7)",
-        sketch: "#ffffff",
-        rubber: "rgba(80, 130, 255, 0.16)",
-        font: style.fontFamily,
-      };
-    }
-    return this.looked;
   }
 
   #changed(passing) {
@@ -271,27 +222,12 @@ export class Studio extends StudioActions {
 
   /** Whether the scheme cannot be saved as it is. */
   broken() {
-    return Boolean(this.refused) || (this.found ?? []).some(({ kind }) => kind === "bad");
+    return this.problems.worst === "bad";
   }
 
   #showProblems() {
-    const all = [...(this.found ?? [])];
-    if (this.refused && !all.some(({ kind }) => kind === "bad")) all.unshift({ kind: "bad", text: this.refused, ids: [] });
-    const worst = all.some(({ kind }) => kind === "bad") ? "bad" : all.length ? "warn" : "good";
-    const word = worst === "bad" ? "to mend" : all.length === 1 ? "note" : "notes";
-    const chip = h("summary.lk-chip", { "data-kind": worst }, all.length ? `${all.length} ${word}` : "no problems");
-    const rows = all.map(({ kind, text, ids }) =>
-      h("button.lk-studio-problem", { type: "button", "data-kind": kind, onclick: () => this.#point(ids) }, text),
-    );
-    const { open } = this.problems;
-    this.problems.replaceChildren(chip, h("div.lk-studio-menu", {}, ...rows));
-    this.problems.open = open && all.length > 0;
-    this.root.dataset.problems = worst;
-  }
-
-  #point(ids) {
-    this.problems.open = false;
-    if (ids.length) this.select(ids);
+    this.problems.show(this.found ?? [], this.refused);
+    this.root.dataset.problems = this.problems.worst;
   }
 
   // --- what is selected and shown
@@ -408,18 +344,6 @@ export class Studio extends StudioActions {
 
   #showLegend() {
     this.legend.hidden = !this.settings.heat;
-    if (!this.settings.heat || !this.heat) return;
-    if (!this.heat.wander) {
-      const { done, total } = this.heat;
-      const bar = h("progress", { max: String(total || 1), value: String(done), "aria-label": "Measuring" });
-      this.legend.replaceChildren(h("span", {}, total ? `Measuring, ${done} of ${total} faces` : "Measuring…"), bar);
-      return;
-    }
-    const [low, high] = heatRange(this.heat);
-    const percent = (value) => `${(100 * value).toFixed(1)} %`;
-    this.legend.replaceChildren(
-      h("span", {}, "How far a point wanders (of the eye distance)"),
-      h("div.lk-studio-scale", {}, h("span", {}, percent(low)), h("span.lk-studio-ramp", { "aria-hidden": "true" }), h("span", {}, `${percent(high)} +`)),
-    );
+    if (this.settings.heat && this.heat) this.legend.replaceChildren(...legendOf(this.heat));
   }
 }

@@ -3,6 +3,7 @@
 
 import { clamp } from "./geometry.js";
 import { cividis } from "./colours.js";
+import { h } from "./dom.js";
 
 // Of the eye distance. The corners of eyes and mouth stay below the first; an error above some 5 %
 // is one that a person corrects, and wandering is only a part of the error.
@@ -55,4 +56,20 @@ export function wanderAt(heat, [x, y]) {
 export function wanderWord(value) {
   if (value < STEADY) return "steady";
   return value < WANDERING ? "fair" : "wanders";
+}
+
+/** What the legend says of an ambiguity map: how far the measuring is, or what its colours mean. */
+export function legendOf(heat) {
+  if (!heat.wander) {
+    const { done, total } = heat;
+    const bar = h("progress", { max: String(total || 1), value: String(done), "aria-label": "Measuring" });
+    return [h("span", {}, total ? `Measuring, ${done} of ${total} faces` : "Measuring…"), bar];
+  }
+  const [low, high] = heatRange(heat);
+  const percent = (value) => `${(100 * value).toFixed(1)} %`;
+  const ramp = h("span.lk-studio-ramp", { "aria-hidden": "true" });
+  return [
+    h("span", {}, "How far a point wanders (of the eye distance)"),
+    h("div.lk-studio-scale", {}, h("span", {}, percent(low)), ramp, h("span", {}, `${percent(high)} +`)),
+  ];
 }
