@@ -63,17 +63,17 @@ def test_agreement_tells_habits_and_distances(work: str) -> None:
     assert as_json("agreement", work) == {"pairs": []}
     with Project.open(work) as project:
         rng = np.random.default_rng(1)
-        for number in (0, 1, 2, 4):
+        for number in (0, 1, 2, 4, 5, 6, 7, 8):
             face = Face(f"[{number}].png")
             moved = project.landmarks(face).xy + rng.normal(0, 0.2, (68, 2))
             moved[17:22, 1] -= 5
             project.annotate(face, moved, author="bob", base_revision=1)
     said = run("agreement", work)
-    assert "ann and bob: 4 faces" in said
-    assert "on 4 of them one began with what the other had saved" in said
+    assert "ann and bob: 8 faces" in said
+    assert "on 8 of them one began with what the other had saved" in said
     assert "bob places all points of brow_right 6." in said
     (pair,) = as_json("agreement", work)["pairs"]
-    assert (pair["first"], pair["second"], pair["faces"], pair["seen"]) == ("ann", "bob", 4, 4)
+    assert (pair["first"], pair["second"], pair["faces"], pair["seen"]) == ("ann", "bob", 8, 8)
     assert len(pair["points"]) == len(pair["distance"]) == 68
 
 

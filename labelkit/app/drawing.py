@@ -13,11 +13,17 @@ from labelkit.scheme import Scheme
 _UNIT = 300
 
 
-def scheme_svg(scheme: Scheme, weights: Sequence[float] | None = None, titles: Sequence[str] = ()) -> str:
+def scheme_svg(
+    scheme: Scheme,
+    weights: Sequence[float] | None = None,
+    titles: Sequence[str] = (),
+    arrows: Array | None = None,
+) -> str:
     """The points and curves of a scheme on the plane.
 
     ``weights`` (N,) 0 to 1 colour the points from calm to alarming instead of by their groups;
-    ``titles`` are shown for the point under the pointer, by default its name and definition.
+    ``titles`` are shown for the point under the pointer, by default its name and definition;
+    ``arrows`` (N, 2) are drawn from the points, in plane units.
     """
     colours = group_colours(scheme)
     x0, y0, x1, y1 = scheme.plane_box
@@ -37,7 +43,19 @@ def scheme_svg(scheme: Scheme, weights: Sequence[float] | None = None, titles: S
         )
     return (
         f'<svg class="chart scheme" viewBox="{view}" role="img" aria-label="{esc(scheme.name)}" '
-        f'style="width:100%;max-height:620px;display:block">{lines}{"".join(dots)}</svg>'
+        f'style="width:100%;max-height:620px;display:block;overflow:visible">'
+        f"{lines}{_arrows(scheme, arrows)}{''.join(dots)}</svg>"
+    )
+
+
+def _arrows(scheme: Scheme, arrows: Array | None) -> str:
+    if arrows is None:
+        return ""
+    return "".join(
+        f'<line x1="{_UNIT * x:.1f}" y1="{_UNIT * y:.1f}" x2="{_UNIT * (x + dx):.1f}" '
+        f'y2="{_UNIT * (y + dy):.1f}" stroke="var(--lk-accent)" stroke-width="3" stroke-linecap="round"/>'
+        for (x, y), (dx, dy) in zip(scheme.plane, arrows, strict=True)
+        if dx or dy
     )
 
 
@@ -67,7 +85,7 @@ def histogram(
 ) -> str:
     """Bars over a scale; ``edges`` has one more than ``counts``, ``marks`` are places on the scale
     with what is there."""
-    width, height, left, right, top, bottom = 560, 222, 34, 552, 26, 182
+    width, height, left, right, top, bottom = 560, 222, 34, 544, 26, 182
     high = max(max(counts, default=0), 1)
     step = (right - left) / max(len(counts), 1)
 

@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, Protocol
 
 from labelkit.app import parts
-from labelkit.app.session import Session
-from labelkit.app.thumbs import SIDES, face_crop, square, version
+from labelkit.app.session import WAITING, Session
+from labelkit.app.thumbs import SIDES, face_crop, face_source, square
 from labelkit.editor.grid import PER_PAGE, FaceGrid, Tile, pairs
 from labelkit.errors import InputError
 from labelkit.landmarks import Landmarks
 from labelkit.project.bulk import Bulk, Outcome
-from labelkit.project.waiting import described
-from labelkit.queue import QueueItem
+from labelkit.project.waiting import described, line
+from labelkit.queue import QueueItem, Way
 from labelkit.store import FaceState, StoredFace, StoredImage
 
-#: Where a page begins: the place of its state in the list of states, and the face before it.
+#: Where a page begins: in a list of states or of faces, and the face before it.
 _Start = tuple[int, StoredFace | None]
+
+
+class Pages(Protocol):
+    """Faces a page at a time."""
+
+    def after(self, start: _Start, limit: int) -> list[tuple[int, StoredFace]]:
+        """Up to ``limit`` faces from ``start`` on, each with the first half of what a page after it
+        starts with."""
+
+    def count(self) -> int:
+        """How many there are."""
+
+
+class Queue:
+    """Pages of what waits, in an order of the queue, without what others have open."""
+
+    def __init__(self, session: Session, way: Way) -> None:
+        self._store, self._author, self._way = session.project.store, session.author, way
+        self._ids: list[int] = []
+        self._rest: Iterator[int] = iter(())
+
+    def after(self, start: _Start, limit: int) -> list[tuple[int, StoredFace]]:
+        place, last = start
+        if last is None:  # from the beginning: as things are now
+            self._ids, self._rest = [], line(self._store, self._way, self._author)
+        found: list[tuple[int, StoredFace]] = []
+        while len(found) < limit:
+            self._ids += islice(self._rest, max(place + limit - len(self._ids), 0))
+            ids = self._ids[place : place + limit]
+            if not ids:
+                break
+            faces = enumerate(self._store.faces(ids), place + 1)
+            found += [(number, face) for number, face in faces if face.state in WAITING]
+            place += len(ids)
+        return found[:limit]
+
+    def count(self) -> int:
+        counts = self._store.count_by_state()
+        return sum(counts[state] for state in WAITING)
 
 
 class Faces:
@@ -43,11 +83,11 @@ class Faces:
 
 
 class GridView:
-    """The grid of one session over the faces of some states."""
+    """The grid of one session over some faces."""
 
-    def __init__(self, session: Session, states: Sequence[FaceState]) -> None:
+    def __init__(self, session: Session, faces: Pages) -> None:
         self._session, self._project = session, session.project
-        self._faces = Faces(session, states)
+        self._faces = faces
         self._bulk = Bulk(session.project, session.author)
         self._starts: list[_Start] = [(0, None)]
         self._shown: list[tuple[int, StoredFace]] = []
@@ -69,7 +109,7 @@ class GridView:
         self._more = bool(ahead)
         tiles = self._tiles([face for _, face in self._shown])
         images = self._images([face for _, face in ahead])
-        sources = [_source(face, images[face.image_id]) for _, face in ahead]
+        sources = [face_source(face, images[face.image_id]) for _, face in ahead]
         self._revisions = {face.id: face.revision for _, face in self._shown}
         self._tell()
         self.grid.load(self._project.scheme, tiles, sources)
@@ -92,7 +132,7 @@ class GridView:
         page = len(self._starts)
         decided = len(self.grid.marks)
         self.grid.info = {
-            "place": f"{parts.count(total, 'face')}, page {page}" if total or decided else "",
+            "place": f"page {page}" if total or decided else "",
             "undo": self._bulk.steps > 0,
             "back": page > 1,
             "next": self._more or decided > 0,
@@ -140,8 +180,8 @@ class GridView:
         self._tell()
 
     def _report(self, outcome: Outcome) -> None:
-        for line in list(outcome.problems.values())[:3]:
-            self._session.tell(line, "bad")
+        for problem in list(outcome.problems.values())[:3]:
+            self._session.tell(problem, "bad")
 
     def _turn(self, by: int) -> None:
         if by < 0:
@@ -161,18 +201,13 @@ def _tile(face: StoredFace, points: Landmarks, image: StoredImage, item: QueueIt
     return Tile(
         str(face.id),
         f"{name}{more}",
-        _source(face, image),
-        _source(face, image, SIDES[1]),
+        face_source(face, image),
+        face_source(face, image, SIDES[1]),
         (0.0, 0.0, 1.0) if crop is None else square(crop),
         pairs(points.xy) if crop is not None else [],
         item.reason,
         doubt,
     )
-
-
-def _source(face: StoredFace, image: StoredImage, side: int = SIDES[0]) -> str:
-    kept = f"{version(image)}-{face.revision}-{face.prediction_id or 0}"
-    return f"/media/face/{face.id}?side={side}&v={kept}"
 
 
 def _number(key: object) -> int:

@@ -1,4 +1,5 @@
-"""The page *Quality*: how far the model was off, how sure it was, and who has done how much."""
+"""The page *Quality*: how far the model was off, how sure it was, who has done how much, which shapes
+are odd, and how people differ."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import panel as pn
 
 from labelkit.app import parts
 from labelkit.app.drawing import bars, histogram, scheme_svg
+from labelkit.app.judging import cards, judge
 from labelkit.app.parts import esc
 from labelkit.app.session import Session, problem
 from labelkit.app.shared import Pulse
@@ -20,14 +22,14 @@ class View:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._body = pn.Column(sizing_mode="stretch_width", margin=0, css_classes=["lk-stack"])
+        self._body = parts.stack()
         self._seen: object = None
 
     def show(self) -> pn.viewable.Viewable:
         self._begin()
         return parts.page(
             "Quality",
-            "What people changed of what the model had said, and how the work is going.",
+            "What people changed of what the model had said, which labels look wrong, how the work goes.",
             self._body,
         )
 
@@ -44,12 +46,17 @@ class View:
     async def _look(self) -> None:
         seen = self._seen
         try:
-            found = await self._session.aside(lambda: collect(self._session.project))
+            project = self._session.project
+            found = await self._session.aside(lambda: collect(project))
+            pictures = _pictures(found)
+            if seen == self._seen:
+                self._body.objects = pictures
+            shapes = await self._session.aside(lambda: judge(project.store))
         except Exception as error:  # noqa: BLE001 - the person is told, and `problem` logs it
             self._body.objects = [parts.html(parts.note(esc(problem(error)), "bad"))]
             return
         if seen == self._seen:
-            self._body.objects = _pictures(found)
+            self._body.objects = [*pictures, *cards(self._session, shapes)]
 
 
 def _pictures(found: Corrections) -> list[pn.viewable.Viewable]:

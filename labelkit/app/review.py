@@ -5,20 +5,32 @@ from __future__ import annotations
 import panel as pn
 
 from labelkit.app import parts
-from labelkit.app.grid import Faces, GridView
+from labelkit.app.grid import Faces, GridView, Pages, Queue
 from labelkit.app.session import WAITING, Session
 from labelkit.app.shared import Pulse
 from labelkit.editor.panel import Editor
 from labelkit.project.editing import open_desk
+from labelkit.queue import Way
 from labelkit.store import FaceState
 
+#: What waits: the one filter that is a queue.
+_QUEUE = "To review"
+
 _FILTERS: dict[str, tuple[FaceState, ...]] = {
-    "To review": WAITING,
+    _QUEUE: WAITING,
     "Returned": (FaceState.RETURNED,),
     "Done": (FaceState.DONE,),
     "Reviewed": (FaceState.REVIEWED,),
     "Skipped": (FaceState.SKIPPED,),
     "Rejected": (FaceState.REJECTED,),
+}
+
+_ORDERS: dict[str, Way] = {
+    "Worth a correction most": "uncertain",
+    "Most doubted first": "worst",
+    "Oddest shapes first": "outliers",
+    "Oldest first": "oldest",
+    "In random order": "random",
 }
 
 #: So many faces of a state are gone through in the editor.
@@ -32,18 +44,22 @@ class View:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._filter = parts.choice(self._counts(), "To review")
+        self._filter = parts.choice(self._counts(), _QUEUE)
         self._mode = parts.choice({"One by one": _EDITOR, "Many at once": _GRID}, _EDITOR)
+        self._order = pn.widgets.Select(
+            options=_ORDERS, value="uncertain", width=250, margin=0, description=None, name=""
+        )
         self._body = pn.Column(sizing_mode="stretch_both", margin=0)
         self._editors: dict[str, Editor] = {}
         self._grids: dict[str, GridView] = {}
-        bar = parts.row(self._filter, pn.layout.HSpacer(), self._mode)
+        bar = parts.row(self._filter, self._order, pn.layout.HSpacer(), self._mode)
         # One and the same each time: the grid turns to this page, too, for the editor.
         self._layout = pn.Column(
             bar, self._body, css_classes=["lk-desk"], sizing_mode="stretch_both", margin=0
         )
         for widget in (self._filter, self._mode):
             widget.param.watch(session.guarded(lambda _: self._fill()), "value")
+        self._order.param.watch(session.guarded(lambda _: self._reorder()), "value")
 
     def show(self) -> pn.viewable.Viewable:
         self._filter.options = self._counts()
@@ -72,17 +88,26 @@ class View:
     def _counts(self) -> dict[str, str]:
         pulse = self._session.pulse
         counts = {name: pulse.count(*states) for name, states in _FILTERS.items()}
-        chosen = self._filter.value if hasattr(self, "_filter") else "To review"
+        chosen = self._filter.value if hasattr(self, "_filter") else _QUEUE
         return {f"{name} {count:,}": name for name, count in counts.items() if count or name == chosen}
+
+    def _reorder(self) -> None:
+        """Begin anew with what waits, in another order."""
+        self._grids.pop(_QUEUE, None)
+        editor = self._editors.pop(_QUEUE, None)
+        if editor is not None:
+            editor.session.desk.leave()
+        self._fill()
 
     def _fill(self) -> None:
         """Show what is chosen, or why there is nothing."""
+        self._order.visible = self._filter.value == _QUEUE
         name, face = self._filter.value, self._session.query.pop("face", None)
         if face is None and not self._session.pulse.count(*_FILTERS[name]):
             self._body.objects = [parts.html(self._nothing())]
         elif self._mode.value == _GRID:
             if name not in self._grids:
-                self._grids[name] = GridView(self._session, _FILTERS[name])
+                self._grids[name] = GridView(self._session, self._pages(name))
             else:
                 self._grids[name].fill()
             self._body.objects = [self._grids[name].grid]
@@ -94,14 +119,19 @@ class View:
         if editor is None:
             session = self._session
             # What waits is a queue that goes on; other faces are a list as it is now.
-            found = None if name == "To review" else Faces(session, _FILTERS[name]).after((0, None), _MOST)
+            found = None if name == _QUEUE else Faces(session, _FILTERS[name]).after((0, None), _MOST)
             faces = None if found is None else [one.face for _, one in found]
-            desk = open_desk(session.project, session.author, faces)
+            desk = open_desk(session.project, session.author, faces, way=self._order.value)
             self._editors = {name: Editor(desk, None if face is None else str(face))}
             return self._editors[name]
         if face is not None:
             editor.go_to(str(face))
         return editor
+
+    def _pages(self, name: str) -> Pages:
+        if name == _QUEUE:
+            return Queue(self._session, self._order.value)
+        return Faces(self._session, _FILTERS[name])
 
     def _nothing(self) -> str:
         pulse = self._session.pulse

@@ -79,6 +79,12 @@ def face_crop(face: StoredFace, landmarks: Landmarks) -> Crop | None:
     return Crop(Similarity(max(half, 8), 0.0, x, y))
 
 
+def face_source(face: StoredFace, image: StoredImage, side: int = SIDES[0]) -> str:
+    """The address of a face's picture, another one whenever photo or points have changed."""
+    kept = f"{version(image)}-{face.revision}-{face.prediction_id or 0}"
+    return f"/media/face/{face.id}?side={side}&v={kept}"
+
+
 def square(crop: Crop) -> tuple[float, float, float]:
     """The left and the upper edge of an upright crop and its side, in image px."""
     half = crop.to_image.a

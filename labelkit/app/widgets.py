@@ -1,4 +1,4 @@
-"""Components of our own: a page of photos, and a place for files."""
+"""Components of our own: a page of photos, a row of faces, and a place for files."""
 
 from __future__ import annotations
 
@@ -48,6 +48,18 @@ class Gallery(Talking):
     pages = param.Integer(1)
 
     _esm = source("gallery.js")
+
+
+class OddFaces(Talking):
+    """Faces as small pictures, see ``static/odd.js``.
+
+    ``items`` have the number of the ``face``, the ``source`` of its picture, a ``name``, ``why`` it
+    is shown, and ``points`` as shares of the picture's sides.
+    """
+
+    items = param.List()
+
+    _esm = source("odd.js")
 
 
 class Drop(Talking):

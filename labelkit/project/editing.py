@@ -31,8 +31,9 @@ from labelkit.progress import in_notebook
 from labelkit.project.deciding import Decision
 from labelkit.project.holding import Hold
 from labelkit.project.project import Project
+from labelkit.project.waiting import STATES as WAITING
 from labelkit.project.waiting import line
-from labelkit.queue import ORDER
+from labelkit.queue import ORDER, Way, in_words
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.store import (
     FINISHED,
@@ -60,18 +61,19 @@ def open_desk(
     author: str | None = None,
     faces: Iterable[Face] | None = None,
     predict: Callable[[Face], None] | None = None,
+    way: Way = "uncertain",
 ) -> Desk:
     """The desk of ``author`` (the one who is logged in to this computer by default).
 
-    ``faces`` are to be gone through in this order, by default what waits in `Project.queue`;
-    ``predict`` has a model place the points of a face, where there is one. Raises `InputError` for
-    an unknown face or an empty author.
+    ``faces`` are to be gone through in this order, by default what waits in `Project.queue` in the
+    order ``way``; ``predict`` has a model place the points of a face, where there is one. Raises
+    `InputError` for an unknown face or an empty author.
     """
     name = (getpass.getuser() if author is None else author).strip()
     if not name:
         raise InputError("an annotation needs an author; say who works here")
     order = None if faces is None else [str(project.find(face).id) for face in faces]
-    return Desk(project, name, order, predict)
+    return Desk(project, name, order, predict, way)
 
 
 def editor(project: Project, face: Face | None, author: str | None, host: str) -> Any:
@@ -99,9 +101,10 @@ class Desk:
         author: str,
         order: list[str] | None = None,
         predict: Callable[[Face], None] | None = None,
+        way: Way = "uncertain",
     ) -> None:
         self.author, self._project, self._store = author, project, project.store
-        self._predict = predict
+        self._predict, self._way = predict, way
         self._session = f"editor of {author}"
         self._hold = Hold(self._store, author)
         self._queued = order is None
@@ -173,7 +176,7 @@ class Desk:
         if not known:
             counts = self._store.count_by_state()
             self._waiting = sum(counts[FaceState(state)] for state in ORDER)
-        waiting = map(str, islice(line(self._store, author=self.author), len(known) + _AHEAD))
+        waiting = map(str, islice(line(self._store, self._way, self.author), len(known) + _AHEAD))
         new = [key for key in waiting if key not in known]
         self._order += new
         return bool(new)
@@ -200,7 +203,7 @@ class Desk:
             draft=Draft(self._landmarks(face), face.face.box, dict(face.attributes), face.note),
             started_from=face.prediction_id,
             state=face.state.value,
-            reason="; ".join(part for part in (other and f"{other} has it open", face.reason) if part),
+            reason=self._reason(face, made, other),
             attributes=self._project.settings.attributes,
             comments=[
                 Comment(one.text, one.author, one.time, one.point)
@@ -223,6 +226,15 @@ class Desk:
         if journal.done:
             sheet.revision = min(int(journal.done[0].edit.get("revision", face.revision)), face.revision)
         sheet.crossed = self._crossed(face, sheet.revision)
+
+    def _reason(self, face: StoredFace, made: StoredPrediction | None, other: str) -> str:
+        """What whoever opens a face is told: who else is at it, what is odd, of what a model is unsure."""
+        odd = self._store.odd_among([face.id]).get(face.id, "")
+        doubt = ""
+        if made is not None and face.state in WAITING:
+            doubt = in_words(made.prediction, self._store.scheme_revision(made.scheme_revision).scheme)
+        told = (f"{other} has it open" if other else "", odd, face.reason, doubt)
+        return "; ".join(part for part in told if part)
 
     def _face(self, key: str) -> StoredFace:
         if not (key.isascii() and key.isdecimal() and len(key) < 15):

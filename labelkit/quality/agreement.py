@@ -3,7 +3,8 @@
 Differences are taken back to the plane: turned and scaled by the similarity between plane and face,
 so that "higher" means towards the forehead however the head is held. What then remains on average
 is a *habit*: one of the two places that point elsewhere. What is left around it is *scatter*. A
-habit counts when a 95 % ellipse around the mean difference (Hotelling 1931) leaves out zero.
+habit counts when chance would hardly give a mean difference so far from zero (Hotelling 1931), and
+of all habits that are told one in twenty is chance (Benjamini and Hochberg 1995).
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from labelkit.scheme import Scheme
 #: Of fewer faces nothing can be said about habits.
 LEAST_FACES = 3
 
-#: How sure a habit has to be.
-LEVEL = 0.95
+#: How sure intervals are, and the share of the habits that may be chance.
+LEVEL, CHANCE = 0.95, 0.05
 
 #: A habit of less than this is not worth a word, in % of the eye distance.
 SMALL = 0.5
@@ -151,6 +152,18 @@ def _summed(moved: Array, scheme: Scheme, names: tuple[str, str]) -> Agreement:
         np.where(enough[:, None], interval, np.nan),
         np.where(enough, scatter, np.nan),
         np.where(counts > 0, distance, np.nan),
-        np.asarray(enough & (size > limit)),
+        _sure(size, total, enough),
         np.asarray(counts, np.intp),
     )
+
+
+def _sure(size: Array, total: NDArray[np.intp], enough: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which habits are told, by Hotelling's statistic of each point and its number of faces."""
+    rest = np.maximum(total - 2, 1)
+    chance = np.where(enough, fisher.sf(size * rest / (2 * np.maximum(total - 1, 1)), 2, rest), 1.0)
+    order = np.argsort(chance, kind="stable")
+    count = max(int(enough.sum()), 1)
+    good = np.flatnonzero(chance[order] <= CHANCE * np.arange(1, len(order) + 1) / count)
+    sure = np.zeros(len(order), bool)
+    sure[order[: good[-1] + 1 if len(good) else 0]] = True
+    return np.asarray(sure & enough)

@@ -20,7 +20,7 @@ from labelkit.prediction import Prediction
 from labelkit.project import Project
 from labelkit.project.editing import Desk, open_desk
 from labelkit.scheme.edit import remove_points
-from labelkit.store import EventKind, FaceState, NewPrediction, database, tables
+from labelkit.store import EventKind, FaceState, NewPrediction, StoredOddity, database, tables
 from labelkit.store.leases import SECONDS
 
 PHOTOS = ("a.png", "b.png", "sub/c.png")
@@ -423,3 +423,22 @@ def test_a_crashed_editor_holds_its_faces_until_the_lease_ends(
     real = tables.now
     monkeypatch.setattr(tables, "now", lambda: real() + timedelta(seconds=SECONDS + 1))
     assert open_desk(labelled, "bob").first() == key
+
+
+def test_the_editor_tells_of_which_points_a_model_is_unsure_and_what_is_odd(labelled: Project) -> None:
+    face = Face("a.png")
+    scheme, crop = labelled.scheme, Crop(Similarity(100.0, 0.0, 150.0, 150.0))
+    cov = np.full(68, 0.01)
+    cov[:8] = 30.0
+    made = Prediction(
+        crop.points_to_image(scheme.plane), "m@1", crop, scheme.name, cov[:, None, None] * np.eye(2)
+    )
+    known = labelled.find(face)
+    labelled.store.put_predictions([NewPrediction(known.id, made, 0.2)])
+    now = labelled.find(face)
+    labelled.store.set_oddities([StoredOddity(now.id, 1.5, "left and right swapped", 0, now.prediction_id)])
+    desk = open_desk(labelled, "ann")
+    sheet = sheet_of(desk, labelled)
+    assert sheet.reason == "left and right swapped; right jaw, 8 points, about 7 px"
+    decide(desk, sheet, "accept")
+    assert sheet_of(desk, labelled).reason == "", "of what is confirmed nothing is doubted"

@@ -33,8 +33,7 @@ def test_a_habit_is_told_from_noise(ibug68: Scheme) -> None:
     assert found.faces == 12
     np.testing.assert_allclose(found.habit[BROWS], np.tile([0, -2.0], (10, 1)), atol=0.7)
     assert found.sure[BROWS].all()
-    # Of the 58 others one in twenty looks like a habit.
-    assert found.sure.sum() - 10 <= 10
+    assert found.sure.sum() - 10 <= 2, "one in twenty of those told may be chance"
     assert np.median(found.scatter) == pytest.approx(100 * 0.004 * np.sqrt(2) / PLANE_IOD, rel=0.25)
     lines = found.in_words()
     assert any(
@@ -43,10 +42,10 @@ def test_a_habit_is_told_from_noise(ibug68: Scheme) -> None:
     assert any("brow_right" in line for line in lines[:2])
 
 
-def test_the_interval_holds_the_habit_nineteen_times_of_twenty(ibug68: Scheme) -> None:
+def test_without_habits_none_is_told_and_intervals_hold_zero(ibug68: Scheme) -> None:
     faces = make_faces(ibug68, 8)
     found = compare_people(faces, redrawn(faces, ibug68, np.zeros((68, 2))), ibug68)
-    assert 0.85 <= 1 - found.sure.mean() <= 1
+    assert found.sure.sum() <= 1
     # The joint ellipse lies within its box: a single axis is inside more often than that.
     assert (np.abs(found.habit) <= found.interval).mean() >= 0.95
 

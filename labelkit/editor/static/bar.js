@@ -54,6 +54,7 @@ export function makeBar(w, status) {
       setText(state, shown.face_state ?? "");
       state.dataset.kind = STATE_KINDS[shown.face_state] ?? "";
       setText(reason, shown.reason ?? "");
+      reason.title = shown.reason ?? "";
       setText(zoom, `${Math.round(w.view.scale * 100)}\u2009%`);
     },
   };
