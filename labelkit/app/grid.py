@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Protocol
@@ -13,9 +14,13 @@ from labelkit.editor.grid import PER_PAGE, FaceGrid, Tile, pairs
 from labelkit.errors import InputError
 from labelkit.landmarks import Landmarks
 from labelkit.project.bulk import Bulk, Outcome
+from labelkit.project.holding import Hold
 from labelkit.project.waiting import described, line
 from labelkit.queue import QueueItem, Way
 from labelkit.store import FaceState, StoredFace, StoredImage
+
+#: Seconds after which whoever has done nothing at a page no longer holds its faces.
+_ASLEEP = 600.0
 
 #: Where a page begins: in a list of states or of faces, and the face before it.
 _Start = tuple[int, StoredFace | None]
@@ -31,14 +36,21 @@ class Pages(Protocol):
     def count(self) -> int:
         """How many there are."""
 
+    def keep(self, face_ids: Sequence[int]) -> list[int]:
+        """Somebody looks at these faces and no others; those that nobody else has open."""
+
 
 class Queue:
     """Pages of what waits, in an order of the queue, without what others have open."""
 
     def __init__(self, session: Session, way: Way) -> None:
         self._store, self._author, self._way = session.project.store, session.author, way
+        self._hold = Hold(self._store, session.author)
         self._ids: list[int] = []
         self._rest: Iterator[int] = iter(())
+
+    def keep(self, face_ids: Sequence[int]) -> list[int]:
+        return self._hold.keep(face_ids)
 
     def after(self, start: _Start, limit: int) -> list[tuple[int, StoredFace]]:
         place, last = start
@@ -66,6 +78,10 @@ class Faces:
     def __init__(self, session: Session, states: Sequence[FaceState]) -> None:
         self._store, self._states = session.project.store, tuple(states)
 
+    def keep(self, face_ids: Sequence[int]) -> list[int]:
+        """All of them: what does not wait is given to nobody."""
+        return list(face_ids)
+
     def after(self, start: _Start, limit: int) -> list[tuple[int, StoredFace]]:
         """Up to ``limit`` faces from ``start`` on, each with the place of its state."""
         found: list[tuple[int, StoredFace]] = []
@@ -92,7 +108,7 @@ class GridView:
         self._starts: list[_Start] = [(0, None)]
         self._shown: list[tuple[int, StoredFace]] = []
         self._revisions: dict[int, int] = {}
-        self._more = False
+        self._more, self._stirred = False, time.monotonic()
         self.grid = FaceGrid()
         self.grid.heard = session.guarded(self._hear)
         self.fill()
@@ -105,7 +121,9 @@ class GridView:
     def fill(self) -> None:
         """Show the page anew."""
         found = self._faces.after(self._starts[-1], 2 * PER_PAGE)
-        self._shown, ahead = found[:PER_PAGE], found[PER_PAGE:]
+        free = self._faces.keep([face.id for _, face in found[:PER_PAGE]])
+        self._shown = [entry for entry in found[:PER_PAGE] if entry[1].id in free]
+        ahead = found[PER_PAGE:]
         self._more = bool(ahead)
         tiles = self._tiles([face for _, face in self._shown])
         images = self._images([face for _, face in ahead])
@@ -114,11 +132,20 @@ class GridView:
         self._tell()
         self.grid.load(self._project.scheme, tiles, sources)
 
+    def stay(self) -> None:
+        """Go on holding what is shown, as long as hands stir now and then."""
+        if time.monotonic() - self._stirred < _ASLEEP:
+            self._faces.keep([face.id for _, face in self._shown])
+
+    def leave(self) -> None:
+        """Give back what is held: the page is no longer looked at."""
+        self._faces.keep([])
+
     def _tiles(self, faces: Sequence[StoredFace]) -> list[Tile]:
         store = self._project.store
         points = store.currents([face.id for face in faces], fill=True)
         images = self._images(faces)
-        items = described(store, faces)
+        items = described(store, faces, self._session.author)
         return [
             _tile(face, points[face.id], images[face.image_id], item)
             for face, item in zip(faces, items, strict=True)
@@ -139,6 +166,7 @@ class GridView:
         }
 
     def _hear(self, data: dict[str, Any]) -> None:
+        self._stirred = time.monotonic()
         match data.get("type"):
             case "decide":
                 self._decide(data)

@@ -38,6 +38,9 @@ _MOST = 2000
 
 _GRID, _EDITOR = "grid", "editor"
 
+#: Milliseconds between two renewals of what a grid holds.
+_BEAT = 45_000
+
 
 class View:
     """The page of one session."""
@@ -59,6 +62,9 @@ class View:
         )
         for widget in (self._filter, self._mode):
             widget.param.watch(session.guarded(lambda _: self._fill()), "value")
+        if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
+            pn.state.add_periodic_callback(session.guarded(self._stay), period=_BEAT)
+            pn.state.on_session_destroyed(lambda _: self._leave())
         self._order.param.watch(session.guarded(lambda _: self._reorder()), "value")
 
     def show(self) -> pn.viewable.Viewable:
@@ -93,11 +99,22 @@ class View:
 
     def _reorder(self) -> None:
         """Begin anew with what waits, in another order."""
+        self._leave()
         self._grids.pop(_QUEUE, None)
         editor = self._editors.pop(_QUEUE, None)
         if editor is not None:
             editor.session.desk.leave()
         self._fill()
+
+    def _stay(self) -> None:
+        shown = self._body.objects[0] if self._body.objects else None
+        for grid in self._grids.values():
+            if grid.grid is shown:
+                grid.stay()
+
+    def _leave(self) -> None:
+        for grid in self._grids.values():
+            grid.leave()
 
     def _fill(self) -> None:
         """Show what is chosen, or why there is nothing."""
@@ -112,6 +129,7 @@ class View:
                 self._grids[name].fill()
             self._body.objects = [self._grids[name].grid]
         else:
+            self._leave()
             self._body.objects = [self._edit(name, face)]
 
     def _edit(self, name: str, face: int | None) -> Editor:

@@ -24,11 +24,11 @@ class Hold:
             return True
         return bool(self._take([face_id]))
 
-    def keep(self, face_ids: Iterable[int]) -> None:
-        """Hold these faces and no others."""
+    def keep(self, face_ids: Iterable[int]) -> list[int]:
+        """Hold these faces and no others; those that are ours now."""
         wanted = list(face_ids)
         self.drop([face_id for face_id in self._taken if face_id not in wanted])
-        self._take(wanted)
+        return self._take(wanted)
 
     def drop(self, face_ids: Iterable[int]) -> None:
         """Give faces back, as far as they are held here."""

@@ -28,7 +28,7 @@ def items(
     ids = islice(line(store, way, author, seed), limit)
     found: list[QueueItem] = []
     while page := list(islice(ids, _PAGE)):
-        found += described(store, store.faces(page))
+        found += described(store, store.faces(page), author)
     return found
 
 
@@ -83,8 +83,8 @@ def _odd_first(store: Store) -> Iterator[int]:
     yield from (face_id for face_id in store.face_ids(STATES) if face_id not in seen)
 
 
-def described(store: Store, faces: Sequence[StoredFace]) -> list[QueueItem]:
-    """Faces in any state as the queue describes them, in the given order."""
+def described(store: Store, faces: Sequence[StoredFace], author: str | None = None) -> list[QueueItem]:
+    """Faces in any state as the queue describes them to ``author``, in the given order."""
     made = store.predictions([face.id for face in faces])
     held, odd = store.leases.held(), store.odd_among([face.id for face in faces])
     revisions = {one.scheme_revision for one in made.values()}
@@ -94,7 +94,7 @@ def described(store: Store, faces: Sequence[StoredFace]) -> list[QueueItem]:
         one, lease = made.get(face.id), held.get(face.id)
         doubt = "" if one is None else queue.in_words(one.prediction, schemes[one.scheme_revision])
         model = None if one is None else one.prediction.model
-        holder = "" if lease is None else lease.holder
+        holder = "" if lease is None or lease.holder == author else lease.holder
         shape = odd.get(face.id, "")
         waiting = Waiting(face.face, face.state, face.score, face.reason, model, doubt, shape, holder)
         return QueueItem(face.face, face.score, queue.reason(waiting))
