@@ -53,6 +53,7 @@ class Refiner:
         self.card, self.device, self.dtype = card, device, dtype
         config = DSLPTConfig.from_dict(card["architecture"])
         self.size, self.window = config.size, config.window
+        self.blend = blend_of(card)
         known = card.get("calibration")
         self.calibration = Calibration.from_dict(known) if known is not None else None
         if device.type == "cpu":
@@ -127,7 +128,7 @@ class Refiner:
         with self._autocast():
             found = self.network(images, prompts, self._tensor(start), self._tensor(anchors), inside)
         count = len(self.network.anchors)
-        xy = _numpy(found.xy[-1, -1, :, count:])
+        xy = start + self.blend * (_numpy(found.xy[-1, -1, :, count:]) - start)
         if found.spread is None:
             return xy, np.full_like(xy, np.nan)
         return xy, _numpy(found.spread[-1, -1, :, count:]) ** 2
@@ -194,6 +195,15 @@ def made_for(card: Mapping[str, Any], base: Mapping[str, Any]) -> bool:
     """Whether a head's card names the model with the card ``base``."""
     told = card.get("base")
     return isinstance(told, dict) and told.get("hash") == base.get("hash")
+
+
+def blend_of(card: Mapping[str, Any]) -> float:
+    """How much of a head's step is taken, 0 to 1: model and head err differently, so that a place
+    between their answers may be better than either. Raises `CheckpointError`."""
+    blend = card.get("blend", 1.0)
+    if isinstance(blend, bool) or not isinstance(blend, (int, float)) or not 0 <= blend <= 1:
+        raise CheckpointError(f"the head takes {blend!r} of its steps, which is no share")
+    return float(blend)
 
 
 def _numpy(tensor: Tensor) -> Array:

@@ -22,6 +22,9 @@ from labelkit.train.loop import Progress
 from labelkit.train.pack import FacePack
 from labelkit.train.refine import RefineRecipe, RefineTrainer
 
+#: The shares of the head's step that are tried.
+BLENDS = tuple(i / 20 for i in range(1, 21))
+
 
 def fit_refiner(
     recipe: RefineRecipe,
@@ -67,24 +70,28 @@ def fit_refiner(
 
 def measure(trainer: RefineTrainer, dev: FacePack) -> dict[str, Any]:
     """What the averaged weights make of ``dev``: errors in percent of the IOD before and after every
-    stage, and the calibration that fits them there."""
+    stage, how much of the head's step is best taken (``blend``), and the calibration that fits then."""
     found, faces = trainer.dev_points(dev)
+    step = found.xy[-1, -1] - faces.start
+    blend = min(BLENDS, key=lambda share: float(faces.errors(faces.start + share * step).mean()))
+    points = faces.start + blend * step
     told: dict[str, Any] = {
         "dev_base_nme_io": 100 * float(faces.errors(faces.start).mean()),
-        "dev_nme_io": 100 * float(faces.errors(found.xy[-1, -1]).mean()),
+        "dev_nme_io": 100 * float(faces.errors(points).mean()),
         "dev_stage_nme_io": [100 * float(faces.errors(stage[-1]).mean()) for stage in found.xy],
     }
     if found.spread is None:
-        return {"metrics": told}
+        return {"blend": blend, "metrics": told}
     iod = faces.iod.double().cpu().numpy()[:, None, None]
-    errors = (found.xy[-1, -1] - faces.points).double().cpu().numpy() / iod
+    errors = (points - faces.points).double().cpu().numpy() / iod
     spread = found.spread[-1, -1].double().cpu().numpy() / iod
     try:
         fitted = fit_calibration(errors, spread)
     except InputError:
-        return {"metrics": told}
+        return {"blend": blend, "metrics": told}
     inside = _inside(fitted, errors, spread)
-    return {"metrics": {**told, "dev_calibration": inside}, "calibration": fitted.to_dict()}
+    metrics = {**told, "dev_calibration": inside}
+    return {"blend": blend, "metrics": metrics, "calibration": fitted.to_dict()}
 
 
 def _inside(fitted: Calibration, errors: Array, spread: Array) -> dict[str, float]:

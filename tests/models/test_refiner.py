@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from labelkit.calibration import Calibration
+from labelkit.errors import CheckpointError
+from labelkit.geometry import Box
+from labelkit.images import ImageFile
+from labelkit.models.build import base, build_dslpt, build_tufa, refinement
+from labelkit.models.predictor import LandmarkModel
+from labelkit.models.refiner import FILE, load_refiner, refiner_beside, save_refiner
+from labelkit.models.registry import load_model, save_model
+from labelkit.models.stream import Photo, predict_photos
+from labelkit.prediction import Prediction
+from labelkit.scheme import Scheme, load_scheme
+
+CPU = torch.device("cpu")
+SCHEME = load_scheme("ibug68")
+PLANE = SCHEME.plane.tolist()
+TINY = dict(backbone="resnet10t", channels=8, dim=16, layers=1, heads=2, hidden=32, strides=(4, 8))
+HEAD = replace(refinement(PLANE, size=32), **TINY)  # type: ignore[arg-type]  # by names, for brevity
+KNOWN = Calibration(1.3, 0.9, 0.8, 1.5)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of 32 px and beside it its head, both untrained."""
+    torch.manual_seed(0)
+    place = tmp_path_factory.mktemp("models")
+    config = replace(base(PLANE, size=32), backbone="resnet10t", dim=16, layers=1, heads=2, hidden=32)
+    digest = save_model(
+        place / "made.safetensors",
+        build_tufa(config).state_dict(),
+        {},
+        {"name": "made", "architecture": config.to_dict()},
+    )
+    card = {"name": "refine", "architecture": HEAD.to_dict(), "base": {"name": "made", "hash": digest}}
+    card |= {"calibration": KNOWN.to_dict(), "blend": 0.5}
+    save_refiner(place / FILE, build_dslpt(HEAD).state_dict(), card)
+    return place
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> LandmarkModel:
+    return load_model(folder / "made.safetensors", "cpu", "fp32")
+
+
+def photo(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (90, 120, 3), np.uint8)
+
+
+BOX = Box(30, 20, 80, 75, kind="landmarks", source="ibug68")
+
+
+def predicted(model: LandmarkModel, scheme: Scheme = SCHEME, **options: bool) -> Prediction:
+    return model.predict([photo()], [BOX], scheme, **options)[0]
+
+
+def test_a_head_beside_its_model_gives_spread_and_confidence(model: LandmarkModel) -> None:
+    found = predicted(model)
+    assert np.isfinite(found.cov).all()
+    assert (np.linalg.eigvalsh(found.cov) > 0).all()
+    assert ((found.confidence > 0) & (found.confidence < 1)).all()
+    assert found.model == model.id
+    assert model.id.count("@") == 2
+    assert model.refiner is not None
+    assert model.id.endswith(model.refiner.id)
+
+
+def test_without_refining_the_model_answers_alone_under_its_own_name(model: LandmarkModel) -> None:
+    found = predicted(model, refine=False)
+    assert np.isnan(found.cov).all()
+    assert found.model == model.id.split("+")[0]
+    assert not np.allclose(found.xy, predicted(model).xy)
+
+
+def test_a_batch_gives_what_single_faces_give(model: LandmarkModel) -> None:
+    images, boxes = [photo(0), photo(1)], [BOX, Box(25, 15, 90, 80, kind="user")]
+    together = model.predict(images, boxes, SCHEME)
+    for image, box, one in zip(images, boxes, together, strict=True):
+        alone = model.predict([image], [box], SCHEME)[0]
+        assert np.allclose(alone.xy, one.xy, atol=1e-3)
+        assert np.allclose(alone.cov, one.cov, rtol=1e-3)
+
+
+def test_points_do_not_move_when_others_are_asked_for(model: LandmarkModel) -> None:
+    part = Scheme("part", SCHEME.points[30:40])
+    one = model.predict([photo()], [BOX], part)[0]
+    assert np.allclose(one.xy, predicted(model).xy[30:40], atol=1e-3)
+
+
+def test_averaged_flips_are_symmetric(model: LandmarkModel) -> None:
+    found = predicted(model, flip=True)
+    mirrored = model.predict([photo()[:, ::-1].copy()], [BOX.flipped(120)], SCHEME, flip=True)[0]
+    order = SCHEME.mirror_index
+    assert np.allclose(mirrored.xy[order] * (-1, 1) + (119, 0), found.xy, atol=1e-2)
+    assert np.allclose(mirrored.cov[order] * [[1, -1], [-1, 1]], found.cov, rtol=1e-2, atol=1e-3)
+
+
+def test_the_spread_turns_and_grows_with_the_photo(model: LandmarkModel) -> None:
+    """Twice the photo, twice the deviation: cov is in image px."""
+    image = np.kron(photo()[::2, ::2], np.ones((4, 4, 1), np.uint8))
+    small = image[::2, ::2].copy()
+    box = Box(30, 20, 80, 75, kind="landmarks", source="ibug68")
+    large = Box(60.5, 40.5, 160.5, 150.5, kind="landmarks", source="ibug68")
+    one, other = model.predict([small], [box], SCHEME)[0], model.predict([image], [large], SCHEME)[0]
+    assert np.median(other.cov[:, 0, 0] / one.cov[:, 0, 0]) == pytest.approx(4, rel=0.2)
+
+
+def test_the_blend_takes_a_share_of_the_step(model: LandmarkModel) -> None:
+    assert model.refiner is not None
+    before, half = predicted(model, refine=False).xy, predicted(model).xy
+    model.refiner.blend = 1.0
+    whole = predicted(model).xy
+    model.refiner.blend = 0.5
+    assert np.allclose(half - before, (whole - before) / 2, atol=1e-3)
+
+
+def test_photos_in_a_stream_are_refined_alike(model: LandmarkModel, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(photo()).save(tmp_path / "a.png")
+    for refine in (True, False):
+        photos = [Photo(ImageFile(tmp_path / "a.png"), (BOX,))]
+        found = next(iter(predict_photos(model, photos, SCHEME, refine=refine))).predictions[0]
+        alone = predicted(model, refine=refine)
+        assert np.allclose(found.xy, alone.xy, atol=1e-3)
+        assert found.model == alone.model
+
+
+def test_a_head_of_another_model_is_left_alone_and_told_of_once(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / FILE).write_bytes((folder / FILE).read_bytes())
+    other = {"name": "other", "hash": "1" * 64}
+    with caplog.at_level(logging.INFO, "labelkit"):
+        for _ in range(2):
+            assert refiner_beside(tmp_path / "other.safetensors", other, CPU, torch.float32) is None
+    assert len([r for r in caplog.records if "another model" in r.getMessage()]) == 1
+    with pytest.raises(CheckpointError, match="another model"):
+        load_refiner(tmp_path / FILE, other, CPU, torch.float32)
+
+
+@pytest.mark.parametrize("blend", [2, -0.1, "much", True])
+def test_a_blend_that_is_no_share_is_refused(folder: Path, tmp_path: Path, blend: object) -> None:
+    card = {"name": "refine", "architecture": HEAD.to_dict(), "base": {"hash": "1"}, "blend": blend}
+    save_refiner(tmp_path / "head.safetensors", build_dslpt(HEAD).state_dict(), card)
+    with pytest.raises(CheckpointError, match="no share"):
+        load_refiner(tmp_path / "head.safetensors", {"hash": "1"}, CPU, torch.float32)
+
+
+def test_a_model_is_no_head(folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="not a refinement head"):
+        load_refiner(folder / "made.safetensors", {}, CPU, torch.float32)
+    with pytest.raises(CheckpointError, match="not a landmark model"):
+        load_model(folder / FILE, "cpu")
