@@ -21,6 +21,7 @@ from labelkit.errors import InputError, LabelkitError
 from labelkit.formats import FORMATS
 from labelkit.project.exporting import ExportReport
 from labelkit.project.side import SIDE
+from labelkit.store import FINISHED
 
 #: So many lines of a file are shown, and so many characters of each.
 _LINES, _WIDE = 6, 260
@@ -74,14 +75,11 @@ class View:
             widget.param.watch(lambda _: self._changed(), "value")
 
     def show(self) -> pn.viewable.Viewable:
-        def label(text: str) -> Any:
-            return parts.html(f"<span class='muted small'>{text}</span>")
-
         choice = parts.card(
             self._format,
-            label("Which faces"),
+            parts.label("Which faces"),
             self._faces,
-            label("Split into train, dev and test"),
+            parts.label("Split into train, dev and test"),
             self._split,
             self._by,
             self._name,
@@ -92,7 +90,8 @@ class View:
         result = parts.card(self._told, self._preview, parts.row(self._review), title="What goes out")
         self._name.value = self._suggested()
         self._changed()
-        self._earlier.object = self._exports()
+        parts.fill(self._written, "")
+        parts.fill(self._earlier, self._exports())
         return parts.page(
             "Export",
             "Labels as files, for training any model, with a side file that says whose they are.",
@@ -150,7 +149,8 @@ class View:
         finally:
             self._session.shell.busy = False
         if this == self._round:
-            self._told.object, self._preview.object = told, preview
+            self._told.object = told
+            parts.fill(self._preview, preview)
             self._write.disabled = not possible
             self._review.visible = not possible and self._session.pulse.count(*WAITING) > 0
 
@@ -175,6 +175,13 @@ class View:
             return parts.empty(
                 "file", "Nothing to export yet", "Add photos, prelabel them and review the faces."
             )
+        waiting = pulse.count(*WAITING)
+        if self._faces.value == "confirmed" and waiting and not pulse.count(*FINISHED):
+            told = (
+                f"{parts.count(waiting, 'face')} wait to be looked at. Accept some in <b>Review</b>, or "
+                "choose <b>Predictions too</b>, which are then marked as such."
+            )
+            return parts.empty("file", "Nobody has confirmed a face yet", told)
         line = why.removeprefix(f"{folder}: ").replace("--include-predicted", "“Predictions too”")
         return parts.empty("file", "Nothing to export yet", f"{esc(line)}.")
 
@@ -184,8 +191,8 @@ class View:
             raise InputError(f"{name!r} is no name for an export: letters, digits, spaces, '.', '-' and '_'")
         out, options, form = self._folder / name, self._options(), self._format.value
         report = await self._session.aside(lambda: project.export(form, out, **options))
-        self._written.object = _done(report)
-        self._earlier.object = self._exports()
+        parts.fill(self._written, _done(report))
+        parts.fill(self._earlier, self._exports())
         self._name.value = self._suggested()
 
     def _exports(self) -> str:

@@ -12,12 +12,12 @@ import panel as pn
 from labelkit.app import parts
 from labelkit.app.labels import ImportLabels
 from labelkit.app.parts import esc
-from labelkit.app.session import Session
+from labelkit.app.session import WAITING, Session
 from labelkit.app.shared import Pulse
 from labelkit.app.thumbs import version
 from labelkit.app.upload import ADDED
 from labelkit.app.widgets import Drop, Gallery
-from labelkit.errors import ImageError
+from labelkit.errors import ImageError, InputError
 from labelkit.project import Project
 from labelkit.project.photos import ScanReport
 from labelkit.store import FINISHED, FaceState, PhotoKind, StoredFace, StoredImage
@@ -48,6 +48,7 @@ class View:
         self._filter.param.watch(session.guarded(self._filtered), "value")
         self._search = pn.widgets.TextInput(placeholder="Find by name…", width=220, margin=0)
         self._search.param.watch(session.guarded(self._filtered), "value")
+        self._moved = _Moved(session, self._fill)
         self._add = pn.Column(visible=False, sizing_mode="stretch_width", margin=0)
         self._opened = ""
 
@@ -68,6 +69,7 @@ class View:
             parts.row(add, labels, scan),
             self._add,
             self._figures,
+            self._moved.card,
             parts.row(self._filter, pn.layout.HSpacer(), self._search),
             self._empty,
             self._gallery,
@@ -146,7 +148,8 @@ class View:
         items = [_item(self._session.project, image, faces[image.id]) for image in images]
         self._gallery.param.update(page=self._page, pages=pages, items=items)
         self._gallery.visible = bool(items)
-        self._empty.object = "" if items else self._nothing()
+        parts.fill(self._empty, "" if items else self._nothing())
+        self._moved.fill()
         self._figures.object = self._numbers()
 
     def _nothing(self) -> str:
@@ -170,15 +173,56 @@ class View:
                 f"<b>Next:</b> {photos} not searched for faces yet. <b>Prelabel</b> finds the faces and "
                 "places the points on them."
             )
-        elif pulse.photos.missing and not self._session.project.images.is_dir():
-            where = esc(self._session.project.images)
+        elif pulse.count(*WAITING):
+            waiting = parts.count(pulse.count(*WAITING), "face")
             hint = parts.note(
-                f"The folder <code>{where}</code> is not there. If the photos have moved: "
-                "<code>labelkit relocate</code>.",
-                "bad",
+                f"<b>Next:</b> {waiting} to look at, and to correct where needed: <b>Review</b>."
             )
+        elif pulse.count(*FINISHED):
+            hint = parts.note("<b>Next:</b> nobody waits any more: <b>Export</b> writes the labels.", "good")
         space = "<div style='height:14px'></div>" if hint else ""
         return parts.numbers(told) + space + hint
+
+
+class _Moved:
+    """Where the photos are now, asked for when they are not where they were. ``found`` is called then."""
+
+    def __init__(self, session: Session, found: Callable[[], None]) -> None:
+        self._session, self._found = session, found
+        self._told = parts.html("")
+        self._place = pn.widgets.TextInput(
+            name="The folder in which they are now", placeholder="/data/photos", margin=0, width=460
+        )
+        look = parts.button("Look there", "primary")
+        look.on_click(session.working(self._look))
+        self._ask = parts.row(self._place, look, css_classes=["lk-low"])
+        self.card = parts.card(self._told, self._ask, title="Photos are missing", visible=False)
+
+    def fill(self) -> None:
+        """Ask when photos are missing; whoever sits elsewhere names no folders of this computer."""
+        project, missing = self._session.project, self._session.pulse.photos.missing
+        gone = bool(self._session.pulse.photos.total) and not project.images.is_dir()
+        self.card.visible = gone or missing > 0
+        self._ask.visible = self._session.shared.local
+        where = f"<code>{esc(project.images)}</code>"
+        what = f"The folder {where} is not there." if gone else f"{missing:,} are no longer in {where}."
+        told = (
+            "If they have moved, say where to: they are found there by name or by content, and their "
+            "labels go with them."
+            if self._session.shared.local
+            else f"If they have moved: <code>labelkit relocate {esc(project.folder)} --images FOLDER</code>."
+        )
+        self._told.object = f"<p>{what} {told}</p>"
+
+    async def _look(self, *_: object) -> None:
+        place = str(self._place.value).strip()
+        if not place:
+            raise InputError("say in which folder the photos are now")
+        session = self._session
+        report = await session.aside(lambda: session.project.relocate(Path(place).expanduser()))
+        session.tell(_scan_line(report))
+        session.look()
+        self._found()
 
 
 def _item(project: Project, image: StoredImage, faces: list[StoredFace]) -> dict[str, Any]:

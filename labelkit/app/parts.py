@@ -30,6 +30,11 @@ def html(text: str, **options: Any) -> pn.pane.HTML:
     return pn.pane.HTML(text, margin=0, **options)
 
 
+def fill(pane: pn.pane.HTML, text: str) -> None:
+    """Show a piece of HTML; an empty one takes no room."""
+    pane.param.update(object=text, visible=bool(text))
+
+
 def page(title: str, lead: str, *parts: Any) -> pn.Column:
     """A page: what it is, one sentence on what is done here, and its parts."""
     head = html(f"<h1>{esc(title)}</h1><p class='lead'>{esc(lead)}</p>")
@@ -53,7 +58,8 @@ def stack(*parts: Any, **options: Any) -> pn.Column:
 def row(*parts: Any, **options: Any) -> pn.Row:
     """Parts beside one another, on a new line where there is no room."""
     options.setdefault("sizing_mode", "stretch_width")
-    return pn.Row(*parts, css_classes=["lk-row"], margin=0, **options)
+    classes = ["lk-row", *options.pop("css_classes", [])]
+    return pn.Row(*parts, css_classes=classes, margin=0, **options)
 
 
 def note(text: str, kind: str = "") -> str:
@@ -114,6 +120,11 @@ def choice(
 def columns(*cards: Any) -> pn.Row:
     """Cards beside one another."""
     return pn.Row(*cards, css_classes=["lk-columns"], sizing_mode="stretch_width", margin=0)
+
+
+def label(text: str, **options: Any) -> pn.pane.HTML:
+    """What a choice below or beside it is about, as the fields that name themselves look."""
+    return html(f"<span class='about'>{esc(text)}</span>", **options)
 
 
 def button(label: str, kind: str = "default", **options: Any) -> pn.widgets.Button:

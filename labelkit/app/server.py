@@ -6,6 +6,7 @@ import errno
 import logging
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterable
 from importlib import import_module, resources
 from pathlib import Path
@@ -26,6 +27,10 @@ from labelkit.errors import InputError
 from labelkit.project import Project
 
 PORT = 5006
+
+#: So many seconds after somebody has come, what the studio needs is loaded: by then the first page
+#: stands, and it cannot be loaded without holding up whoever asks for something at that moment.
+_CALM = 12.0
 
 #: A browser that was closed is forgotten after so many milliseconds.
 _FORGET = 15_000
@@ -79,11 +84,13 @@ def _server(shared: Shared, port: int, host: str, hosts: frozenset[str]) -> Serv
     if shared.users is not None:
         handlers += [("/login", LoginHandler, settings), ("/logout", LogoutHandler, settings)]
         options = {"auth_provider": Gate(shared), "cookie_secret": shared.users.secret}
-    pages = {f"/{name}": _opening(shared, name) for name in PAGES}
+    first = _once(lambda: IOLoop.current().call_later(_CALM, _load_studio))
+    pages = {f"/{name}": _opening(shared, name, first) for name in PAGES}
     try:
-        port = port or _free_port(host)  # Bokeh wants to know it before it takes one
+        # Bokeh wants to know it before it takes one, and leaves a socket open when that is in use.
+        port = _free_port(host, port)
         return pn.io.server.get_server(
-            {"/": _opening(shared, ""), **pages},
+            {"/": _opening(shared, "", first), **pages},
             port=port,
             address=host,
             title=f"{shared.project.settings.name} · labelkit",
@@ -99,19 +106,38 @@ def _server(shared: Shared, port: int, host: str, hosts: frozenset[str]) -> Serv
         raise InputError(_refused(error, port, host)) from error
 
 
-def _free_port(host: str) -> int:
-    with socket.create_server((host, 0)) as found:
-        port: int = found.getsockname()[1]
-    return port
+def _free_port(host: str, port: int) -> int:
+    """The port, or any for 0; raises OSError when it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as found:
+        free: int = found.getsockname()[1]
+    return free
 
 
-def _opening(shared: Shared, page: str) -> Callable[[], Any]:
+def _opening(shared: Shared, page: str, first: Callable[[], None]) -> Callable[[], Any]:
     """What Panel calls for a browser that comes; it has to be a function, not merely callable."""
 
     def come() -> Any:
+        first()
         return open_session(shared, page)
 
     return come
+
+
+def _once(call: Callable[[], object]) -> Callable[[], None]:
+    """The same call, which does something the first time only."""
+    left = [call]
+
+    def now() -> None:
+        if left:
+            left.pop()()
+
+    return now
+
+
+def _load_studio() -> None:
+    """Import the studio, and with it torch, while nobody waits for it."""
+    threading.Thread(target=import_module, args=("labelkit.studio.studio",), name="labelkit-studio").start()
 
 
 def _refused(error: OSError, port: int, host: str) -> str:

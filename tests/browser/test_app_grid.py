@@ -60,7 +60,7 @@ def marked(grid: Locator, state: str) -> Locator:
 def test_a_page_shows_24_faces_the_most_uncertain_first(calm: Locator) -> None:
     expect(calm.locator(".lk-tile")).to_have_count(24)
     expect(calm.locator(".lk-tile").first).to_contain_text("90 %")
-    expect(calm.locator(".lk-told")).to_contain_text("30 faces, page 1 · 24 to decide")
+    expect(calm.locator(".lk-told")).to_contain_text("page 1 · 24 to decide")
     widths = "(all) => Promise.all(all.map((one) => one.decode().then(() => one.naturalWidth)))"
     assert set(calm.locator(".lk-tile img").evaluate_all(widths)) == {320}
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 import labelkit as lk
 from labelkit.models.folders import list_models
 from labelkit.project import Project
+from labelkit.scheme import edit
 from labelkit.store import FaceState
 
 from .app_server import make_photos, make_project, served
@@ -88,6 +89,45 @@ def test_photos_are_leafed_through_found_and_shown_large(page: Page, begun: tupl
     expect(page.locator("dialog .name")).to_have_text("004.jpg")
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_be_hidden()
+
+
+def test_the_editor_has_the_keys_as_soon_as_it_is_there(page: Page, tmp_path: Path) -> None:
+    with served(make_project(tmp_path, 2, faces=2)) as url:
+        opened(page, f"{url}images")
+        page.locator('nav a[data-page="review"]').click()
+        page.wait_for_selector(".lk-editor[data-ready]")
+        expect(page.locator(".lk-editor")).to_be_focused()
+        page.keyboard.press("Shift+s")
+        expect(page.locator("nav a[data-page=review] .badge")).to_have_text("1")
+
+
+def test_a_change_of_the_scheme_is_taken_back(page: Page, tmp_path: Path) -> None:
+    project = make_project(tmp_path, 1)
+    with Project.open(project) as here:
+        fewer = edit.remove_points(here.scheme, ["jaw_0"])
+        here.change_scheme(here.plan_scheme_change(fewer), "eve", "too much")
+    with served(project) as url:
+        opened(page, f"{url}scheme")
+        expect(page.get_by_text("Revision 2 of the scheme, by eve")).to_be_visible()
+        page.get_by_role("button", name="Take it back…").click()
+        expect(page.get_by_text("jaw_0").first).to_be_visible()
+        page.get_by_role("button", name="Take the change back").click()
+        expect(page.locator("nav .project span")).to_have_text("ibug68, 68 points")
+
+
+def test_photos_that_have_moved_are_found_again(page: Page, tmp_path: Path) -> None:
+    project = make_project(tmp_path, 3, faces=1)
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    with served(project) as url:
+        opened(page, f"{url}images")
+        expect(page.get_by_text("Photos are missing")).to_be_visible()
+        page.get_by_label("The folder in which they are now").fill(str(tmp_path / "moved"))
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Look there").click()
+        expect(page.get_by_text("Photos are missing")).to_be_hidden()
+        expect(page.locator("figure img")).to_have_count(3)
+    with Project.open(project) as now:
+        assert now.images == tmp_path / "moved"
 
 
 def test_light_or_dark_is_kept(page: Page, begun: tuple[Path, str]) -> None:

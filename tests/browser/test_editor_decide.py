@@ -213,8 +213,12 @@ def test_the_definition_of_the_point_under_the_pointer_is_shown(open_editor: Edi
     page.mouse.move(*on_screen(page, 8))
     definition = page.evaluate("window.faces[0].scheme.points[8].definition")
     assert definition
-    page.wait_for_function("t => root.querySelector('.lk-caption').textContent.includes(t)", arg=definition)
-    assert page.locator(".lk-caption").is_visible()
+    told = "t => root.querySelector('.lk-definition').textContent.includes(t)"
+    page.wait_for_function(told, arg=definition)
+    assert page.locator(".lk-caption").is_hidden()
+    page.evaluate("root.labelkit.workspace.toggleSide()")
+    page.wait_for_selector(".lk-caption", state="visible")  # over the photo where no panel tells it
+    assert definition in page.locator(".lk-caption").inner_text()
 
 
 HOSTILE = '<img src=x onerror="window.broken = 1">'

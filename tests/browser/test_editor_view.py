@@ -263,6 +263,15 @@ def test_the_tone_is_a_filter_of_the_layer_and_not_of_its_pixels(open_editor: Ed
     assert brightness_of(page.screenshot(), at) < lighter
 
 
+def test_the_next_photo_is_shown_as_it_is(open_editor: Editor) -> None:
+    page = open_editor()
+    press(page, "6", "0")
+    assert setting(page, "brightness") > 1
+    press(page, "PageDown")
+    page.wait_for_selector('[data-ready="b.png#0"]')
+    assert setting(page, "brightness") == setting(page, "gamma") == 1
+
+
 def brightness_of(png: bytes, at: tuple[float, float]) -> int:
     return int(Image.open(io.BytesIO(png)).convert("L").getpixel((int(at[0]), int(at[1]))))
 

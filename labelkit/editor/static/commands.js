@@ -15,6 +15,7 @@ import {
   step,
   turnSelection,
 } from "./points.js";
+import { AS_IT_IS } from "./settings.js";
 import { selectCurve, selectGroup } from "./reach.js";
 
 export const ATTRIBUTES = ["pose", "expression", "illumination", "make_up", "occlusion", "blur"];
@@ -123,7 +124,7 @@ export const COMMANDS = [
     ["contrast_more", "More contrast", ["8"], by("contrast", 1.1, 0.2, 4)],
     ["gamma_less", "Deepen the shadows", ["9"], by("gamma", 1 / 1.1, 0.2, 4)],
     ["gamma_more", "Lift the shadows", ["0"], by("gamma", 1.1, 0.2, 4)],
-    ["picture_reset", "As the photo is", ["Shift+0"], (w) => w.set({ brightness: 1, contrast: 1, gamma: 1 })],
+    ["picture_reset", "As the photo is", ["Shift+0"], (w) => w.set(AS_IT_IS)],
   ]),
   ...section("Face", [
     ["accept", "Accept the face and go on", ["Mod+Enter", "Shift+Enter"], tell("accept")],

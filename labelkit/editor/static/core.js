@@ -21,7 +21,7 @@ import { Keymap } from "./keys.js";
 import { Photos, Tone } from "./photo.js";
 import { Pointer } from "./pointer.js";
 import { Prompt } from "./prompt.js";
-import { readSettings } from "./settings.js";
+import { AS_IT_IS, readSettings } from "./settings.js";
 import { makeSide } from "./side.js";
 import { followTheme } from "./theme.js";
 import { Workspace } from "./workspace.js";
@@ -111,6 +111,9 @@ export function createEditor(root, { onEdit = () => {}, onCommand = () => {}, se
     }
     if (wanted !== document || signal.aborted) return;
     photos.hold(face.image.path);
+    // What makes a dark photo readable would wash out the next one.
+    const before = workspace.document?.face.image.path;
+    if (before !== undefined && before !== face.image.path) workspace.set(AS_IT_IS);
     workspace.show(document, bitmap, { keep: same });
     await new Promise((resolve) => workspace.whenDrawn(resolve));
     if (workspace.document === document && bitmap) root.dataset.ready = face.key;
@@ -199,7 +202,8 @@ function lookOf(workspace, tone) {
       if (filter !== set) for (const canvas of [stage.photo, stage.magnifier]) canvas.style.filter = filter;
       set = filter;
       const point = workspace.face?.scheme.points[workspace.hover >= 0 ? workspace.hover : workspace.active];
-      stage.caption.hidden = !point;
+      // The side panel says the same, and covers nothing.
+      stage.caption.hidden = !point || workspace.sideShown;
       if (!point) return;
       setText(stage.captionName, point.name);
       setText(stage.captionText, point.definition);

@@ -122,9 +122,18 @@ class Hosted {
       return;
     }
     this.late = null;
+    const first = this.shown === null;
     this.shown = { key, version };
     this.preloaded.set(key, version);
-    this.editor.load(this.#complete(face), this.#photo(face));
+    const drawn = this.editor.load(this.#complete(face), this.#photo(face));
+    if (first && this.host.alone) drawn.then(() => this.#takeKeys());
+  }
+
+  /** Whoever comes to the editor can use its keys at once, unless they are typing somewhere. */
+  #takeKeys() {
+    let here = document.activeElement;
+    while (here?.shadowRoot?.activeElement) here = here.shadowRoot.activeElement;
+    if (!here?.matches("input, textarea, select")) this.stage.focus({ preventScroll: true });
   }
 
   #preload(face) {

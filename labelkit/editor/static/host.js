@@ -20,6 +20,7 @@ function jupyterHost(model) {
     },
     // A page that is loaded again is given what the kernel showed when the face was opened.
     fresh: false,
+    alone: false, // other cells have keys, too
     place: "lk-host-cell",
     // A kernel that is gone does not say so: whatever is sent is not answered.
     watchConnection: () => {},
@@ -43,6 +44,7 @@ function panelHost(model, view) {
       heard.push([name, callback]);
     },
     fresh: true,
+    alone: true,
     place: "",
     watchConnection(changed) {
       const document = view?.model?.document;

@@ -27,8 +27,11 @@ export const DEFAULTS = {
   gamma: 1,
 };
 
+/** A photo as it is. */
+export const AS_IT_IS = { brightness: 1, contrast: 1, gamma: 1 };
+
 // What belongs to one photo and is not remembered.
-const PASSING = ["compare", "brightness", "contrast", "gamma"];
+const PASSING = ["compare", ...Object.keys(AS_IT_IS)];
 
 /** The defaults, what was kept, and what the host insists on, in this order. */
 export function readSettings(given = {}) {

@@ -1,0 +1,28 @@
+"""Serving: what is refused before anything is served."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import warnings
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from labelkit.app import serve
+from labelkit.errors import InputError
+from labelkit.project import Project
+
+
+def test_a_port_in_use_is_refused_and_nothing_is_left_open(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (30, 30)).save(tmp_path / "photos" / "a.png")
+    Project.create(tmp_path / "work", tmp_path / "photos", "ibug68").close()
+    with socket.create_server(("127.0.0.1", 0)) as taken, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port} of 127.0.0.1 is in use"):
+            serve(tmp_path / "work", port=port)
+        gc.collect()
+    assert [one for one in told if one.category is ResourceWarning] == []
