@@ -39,12 +39,11 @@ class View:
         if not self._models:
             told = "No model is installed. Add one with <code>labelkit models add FILE</code>."
             return parts.page("Prelabel", "", parts.card(parts.html(parts.empty("face", "No model", told))))
-        label = parts.html("<span class='muted small'>Runs on</span>", width=56, sizing_mode="fixed")
-        device = parts.row(label, self._device)
         choice = parts.card(
             self._model,
             self._about,
-            device,
+            parts.label("Runs on"),
+            self._device,
             self._only,
             self._flip,
             parts.row(self._start),
