@@ -1,0 +1,110 @@
+"""The process that fine-tunes a project's model, with a small network in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from labelkit.checkpoint import read_card
+from labelkit.errors import InputError
+from labelkit.geometry import Box
+from labelkit.landmarks import Face, Landmarks, State
+from labelkit.models.build import build_tufa
+from labelkit.models.registry import load_model, save_model
+from labelkit.project import Project
+from labelkit.scheme import Scheme
+from labelkit.store import FaceState, JobState
+from labelkit.train.few_shot_child import _free, taught
+from labelkit.train.few_shot_files import read_curve
+from labelkit.train.recipes import Recipe
+
+NAMES = ("a.png", "b.png", "c.png", "d.png", "e.png")
+
+
+@pytest.fixture(scope="module")
+def parent(tiny: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    network = build_tufa(tiny.network)
+    nn.init.normal_(network.head[-1].weight, std=0.02)
+    path = tmp_path_factory.mktemp("models") / "small.safetensors"
+    card = {"name": "small", "architecture": tiny.network.to_dict(), "terms": "for tests", "uses": {}}
+    save_model(path, network.state_dict(), {}, card)
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path, ibug68: Scheme) -> Iterator[Project]:
+    """Five photos with a face each, on which nobody has said anything."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number, name in enumerate(NAMES):
+        noise = np.random.default_rng(number).integers(0, 256, (12, 12, 3), np.uint8)
+        Image.fromarray(noise).resize((120, 120), Image.Resampling.BICUBIC).save(photos / name)
+    with Project.create(tmp_path / "my work", photos, ibug68) as project:
+        for name in NAMES:
+            project.add_face(name, Box(30, 30, 90, 90, "user"), "ann")
+        yield project
+
+
+def confirm(project: Project, *names: str) -> None:
+    for name in names:
+        project.annotate(Face(name), project.scheme.plane * 40 + (62, 55), author="ann")
+
+
+def test_a_version_with_its_card_comes_of_it_and_the_next_starts_where_it_did(
+    project: Project, parent: Path
+) -> None:
+    confirm(project, *NAMES[:2])
+    report = project.fine_tune(parent)
+    assert (report.faces, report.checked, report.stage, report.terms) == (2, 2, "offsets", "for tests")
+    assert report.name == "my-work-0001"
+    path = project.folder / "models" / "my-work-0001.safetensors"
+    card = read_card(path)
+    assert card["tuned"]["parent"] == report.parent == load_model(parent, "cpu").id
+    assert card["tuned"]["faces"] == 2
+    assert (card["tuned"]["before"], card["tuned"]["after"]) == (report.before, report.after)
+    assert "uses" not in card
+    assert load_model(path, "cpu").id.startswith("my-work-0001@")
+    assert [point.step for point in read_curve(project.folder, report.job)] == [0]
+    assert report.better == (project.settings.model == report.name)
+
+    project.use_model(report.name)
+    again = project.fine_tune(faces=1)
+    assert (again.name, again.faces, again.parent) == ("my-work-0002", 1, report.parent)
+
+
+def test_without_a_confirmed_point_it_says_so(project: Project, parent: Path) -> None:
+    with pytest.raises(InputError, match=r"^no face has a confirmed point"):
+        project.fine_tune(parent)
+    assert project.status().jobs[0].state is JobState.FAILED
+    assert not list((project.folder / "models").glob("*.safetensors"))
+
+
+def test_only_confirmed_points_are_taught_and_only_of_faces_that_are_not_in_doubt(
+    project: Project, ibug68: Scheme
+) -> None:
+    confirm(project, *NAMES[:3])
+    project.send_back(Face("b.png"), "chin too low", "eve")
+    project.reject(Face("c.png"), "eve")
+    half = np.where(np.arange(68) < 34, State.CONFIRMED, State.PREDICTED)
+    some = Landmarks(ibug68, ibug68.plane * 40 + (62, 55), half)
+    project.annotate(Face("d.png"), some, author="ann", state=FaceState.IN_PROGRESS)
+    samples, problems = taught(project.store, project.images, project.scheme)
+    assert problems == []
+    seen = {s.image.path.name: int(s.landmarks.present.sum()) for s in samples if s.landmarks is not None}
+    assert seen == {"a.png": 68, "d.png": 34}
+    assert {s.attributes["person"] for s in samples} == {"a.png", "d.png"}
+
+
+def test_versions_count_on_and_have_names_that_files_may_have(tmp_path: Path) -> None:
+    assert _free(tmp_path, "my faces/é").name == "my-faces-0001.safetensors"
+    (tmp_path / "work-0009.safetensors").touch()
+    (tmp_path / "work-x.safetensors").touch()
+    assert _free(tmp_path, "work").name == "work-0010.safetensors"
+    assert _free(tmp_path, "???").name == "model-0001.safetensors"
