@@ -22,17 +22,9 @@ from labelkit.formats import coco
 from labelkit.geometry import Box
 from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State, Visibility
-from labelkit.scheme import Curve, Point, Scheme, load_scheme
+from labelkit.scheme import Curve, Scheme, load_scheme
 
-
-def scheme_of(count: int) -> Scheme:
-    return Scheme(f"drawn{count}", tuple(Point(f"p{i}", i / 10, i / 7) for i in range(count)))
-
-
-def photos(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
+from .made import photos, scheme_of
 
 
 def write_json(folder: Path, content: object) -> Path:

@@ -22,11 +22,8 @@ from labelkit.formats import cofw
 from labelkit.geometry import Box
 from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State, Visibility
-from labelkit.scheme import Point, Scheme
 
-
-def scheme_of(count: int) -> Scheme:
-    return Scheme(f"drawn{count}", tuple(Point(f"p{i}", i / 10, i / 7) for i in range(count)))
+from .made import scheme_of
 
 
 def picture(seed: int, width: int = 6, height: int = 4, grey: bool = False) -> np.ndarray:

@@ -21,21 +21,13 @@ from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State, Visibility
 from labelkit.scheme import Point, Scheme
 
+from .made import photos, scheme_of
+
 GAP = [np.nan, np.nan]
-
-
-def scheme_of(count: int) -> Scheme:
-    return Scheme(f"drawn{count}", tuple(Point(f"p{i}", i / 10, i / 7) for i in range(count)))
 
 
 def drawn(xy: Any, **known: Any) -> Landmarks:
     return Landmarks(f"drawn{len(xy)}", xy, **known)
-
-
-def photos(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
 
 
 PARTS = "<part name='00' x='10' y='20'/><part name='01' x='30' y='40'/><part name='02' x='20' y='60'/>"

@@ -18,20 +18,10 @@ from labelkit.formats import lapa
 from labelkit.geometry import Box
 from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State, Visibility
-from labelkit.scheme import Point, Scheme
+
+from .made import scheme_of, write
 
 GOOD = "3\n1 2\n3.5 4\n5 7\n"
-
-
-def scheme_of(count: int) -> Scheme:
-    return Scheme(f"drawn{count}", tuple(Point(f"p{i}", i / 10, i / 7) for i in range(count)))
-
-
-def write(folder: Path, name: str, content: str | bytes = b"") -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
 
 
 def data_set(root: Path, *names: str, count: int = 3) -> Dataset:

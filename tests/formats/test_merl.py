@@ -18,24 +18,15 @@ from labelkit.formats import merl
 from labelkit.geometry import Box
 from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State, Visibility
-from labelkit.scheme import Point, Scheme, load_scheme
+from labelkit.scheme import load_scheme
+
+from .made import scheme_of, write
 
 NAN = float("nan")
 VISIBLE, OCCLUDED, SELF_OCCLUDED = Visibility.VISIBLE, Visibility.OCCLUDED, Visibility.SELF_OCCLUDED
 
 HEAD = "version: 1\nn_points:  4\n{\n"
 GOOD = HEAD + "3 5.5\n-1 -1\n-1443.54 -474.32\n1 1\n}\n"
-
-
-def scheme_of(count: int) -> Scheme:
-    return Scheme(f"drawn{count}", tuple(Point(f"p{i}", i / 10, i / 7) for i in range(count)))
-
-
-def write(folder: Path, name: str, content: str | bytes = b"") -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
 
 
 def pair(folder: Path, stem: str, content: str | bytes) -> None:

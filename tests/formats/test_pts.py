@@ -17,16 +17,13 @@ from labelkit.formats import pts
 from labelkit.geometry import Box
 from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State, Visibility
-from labelkit.scheme import Point, Scheme
+
+from .made import scheme_of, write
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 HEAD = "version: 1\nn_points:  3\n{\n"
 GOOD = HEAD + "1 2\n3 4\n5 7\n}\n"
-
-
-def scheme_of(count: int) -> Scheme:
-    return Scheme(f"drawn{count}", tuple(Point(f"p{i}", i / 10, i / 7) for i in range(count)))
 
 
 def fill(folder: Path, **files: str | bytes) -> Path:
@@ -35,13 +32,6 @@ def fill(folder: Path, **files: str | bytes) -> Path:
         stem, _, suffix = key.rpartition("_")
         write(folder, f"{stem}.{suffix}", content)
     return folder
-
-
-def write(folder: Path, name: str, content: str | bytes = b"") -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
 
 
 def data_set(root: Path, *names: str, count: int = 3) -> Dataset:

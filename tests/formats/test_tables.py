@@ -27,6 +27,8 @@ from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State, Visibility
 from labelkit.scheme import Point, Scheme, load_scheme
 
+from .made import photos
+
 BOTH = pytest.mark.parametrize("kind", [csvfile, parquet], ids=["csv", "parquet"])
 
 
@@ -36,12 +38,6 @@ def scheme_of(names: list[str]) -> Scheme:
 
 
 THREE = scheme_of(["p0", "p1", "p2"])
-
-
-def photos(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
 
 
 def table(kind: ModuleType, folder: Path, *rows: dict[str, Any]) -> Path:

@@ -17,14 +17,11 @@ from labelkit.formats import wflw
 from labelkit.geometry import Box
 from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State, Visibility
-from labelkit.scheme import Point, Scheme
+
+from .made import photos, scheme_of
 
 BOX = "100 110 300 310"
 FLAGS = "0 1 0 1 0 1"
-
-
-def scheme_of(count: int) -> Scheme:
-    return Scheme(f"drawn{count}", tuple(Point(f"p{i}", i / 10, i / 7) for i in range(count)))
 
 
 def points(count: int, seed: int = 0) -> np.ndarray:
@@ -33,12 +30,6 @@ def points(count: int, seed: int = 0) -> np.ndarray:
 
 def coordinates(xy: np.ndarray) -> str:
     return " ".join(f"{value:.3f}" for value in xy.ravel())
-
-
-def photos(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
 
 
 def write_list(folder: Path, *lines: str, end: str = "\n") -> Path:
