@@ -10,6 +10,7 @@ from labelkit.app.session import WAITING, Session
 from labelkit.app.shared import Pulse
 from labelkit.editor.panel import Editor
 from labelkit.project.editing import open_desk
+from labelkit.project.judging import fresh_oddities
 from labelkit.queue import Way
 from labelkit.store import FaceState
 
@@ -65,7 +66,7 @@ class View:
         if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
             pn.state.add_periodic_callback(session.guarded(self._stay), period=_BEAT)
             pn.state.on_session_destroyed(lambda _: self._leave())
-        self._order.param.watch(session.guarded(lambda _: self._reorder()), "value")
+        self._order.param.watch(session.working(self._reorder), "value")
 
     def show(self) -> pn.viewable.Viewable:
         self._filter.options = self._counts()
@@ -97,8 +98,11 @@ class View:
         chosen = self._filter.value if hasattr(self, "_filter") else _QUEUE
         return {f"{name} {count:,}": name for name, count in counts.items() if count or name == chosen}
 
-    def _reorder(self) -> None:
+    async def _reorder(self, _: object) -> None:
         """Begin anew with what waits, in another order."""
+        if self._order.value == "outliers":
+            store = self._session.project.store
+            await self._session.aside(lambda: fresh_oddities(store, limit=1))
         self._leave()
         self._grids.pop(_QUEUE, None)
         editor = self._editors.pop(_QUEUE, None)

@@ -20,7 +20,7 @@ _SET_ASIDE = (FaceState.NO_FACE, FaceState.REJECTED)
 JUDGED = tuple(state for state in FaceState if state not in _SET_ASIDE)
 
 #: Odd shapes are looked for anew when more than this share of the faces has changed since.
-_CHANGED = 0.02
+CHANGED = 0.02
 
 _CHUNK = 500
 
@@ -57,10 +57,15 @@ def renew_oddities(store: Store) -> list[StoredOddity]:
 
 
 def fresh_oddities(
-    store: Store, states: tuple[FaceState, ...] = JUDGED, least: float = 0.0, limit: int | None = None
+    store: Store,
+    states: tuple[FaceState, ...] = JUDGED,
+    least: float = 0.0,
+    limit: int | None = None,
+    changed: float = CHANGED,
 ) -> list[StoredOddity]:
-    """The oddest faces in these states; compared anew if many have changed since they were."""
-    if store.stale_oddities() > _CHANGED:
+    """The oddest faces in these states; compared anew if more than the share ``changed`` of the faces
+    have other points since they were."""
+    if store.stale_oddities() > changed:
         renew_oddities(store)
     return store.oddities(states, least, limit)
 

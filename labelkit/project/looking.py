@@ -37,7 +37,7 @@ class LookingCalls:
 
         Each is judged by what all the others look like, on the plane: left and right swapped, the
         points of a curve out of order, points where the others do not expect them. Takes some
-        seconds for a hundred thousand faces.
+        seconds for ten thousand faces.
         """
         return judging.outliers(self.store, limit)
 

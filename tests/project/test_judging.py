@@ -76,7 +76,6 @@ def test_what_was_compared_is_kept_until_many_faces_have_changed(
     full: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judging.renew_oddities(full.store)
-    monkeypatch.setattr(judging, "_CHANGED", 0.2)
     with monkeypatch.context() as patch:
         patch.setattr(judging, "find_oddities", None)
         full.skip(Face("5.png"), "ann")
