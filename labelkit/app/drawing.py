@@ -68,8 +68,9 @@ def _curve(points: Array, closed: bool) -> str:
 
 
 def heat(share: float) -> str:
-    """From dark blue over grey to yellow as in cividis, which reads alike for all kinds of sight."""
-    stops = ((0, 58, 130), (96, 104, 120), (168, 152, 96), (250, 208, 50))
+    """From blue over grey to yellow as in cividis, which reads alike for all kinds of sight; it begins
+    lighter, so as to be seen on a dark page."""
+    stops = ((58, 104, 180), (112, 122, 140), (172, 156, 98), (250, 208, 50))
     place = min(max(share, 0.0), 1.0) * (len(stops) - 1)
     low = min(int(place), len(stops) - 2)
     mixed = (a + (b - a) * (place - low) for a, b in zip(stops[low], stops[low + 1], strict=True))

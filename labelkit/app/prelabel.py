@@ -132,8 +132,8 @@ class View:
                 )
             if report.terms:
                 pieces.append(f"<p class='muted small'>{esc(report.model)}: {esc(report.terms)}</p>")
-        elif job.state is JobState.DONE and pulse.photos.unsearched:
-            pieces.append(parts.note(_left(pulse), "warn"))
+        if job.state is JobState.DONE and (pulse.photos.unsearched or pulse.count(FaceState.TODO)):
+            pieces.append(parts.note(f"{_left(pulse)} Press <b>Start</b>.", "warn"))
         if work.problem and job.state is not JobState.RUNNING:
             pieces.append(parts.note(esc(work.problem), "bad"))
         return "<div style='display:grid;gap:16px'>" + "".join(pieces) + "</div>"
