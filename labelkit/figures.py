@@ -223,6 +223,43 @@ def _title_bar(title: str, width: int, height: int = 20) -> Picture:
     return np.asarray(bar)
 
 
+def draw_attention(
+    image: Picture,
+    places: Array,
+    layers: Sequence[Array],
+    path: str | Path,
+    strongest: int = 2,
+    size: int = 420,
+) -> None:
+    """Which point looks at which, as a PNG: the face once for every layer, a line from every point to
+    the ``strongest`` others from which it takes most, the thicker the more; a ring the wider the more a
+    point takes from itself (DSLPT, section 5.5).
+
+    ``places`` (N, 2) in image px; ``layers`` the weights (N, N), a row for every point that looks.
+    """
+    _check_suffix(path, (".png",))
+    from matplotlib.figure import Figure
+
+    low, high = places.min(axis=0), places.max(axis=0)
+    margin = 0.15 * float((high - low).max())
+    figure = Figure((len(layers) * size / _DPI, size / _DPI * 1.08), layout="constrained")
+    panels = figure.subplots(1, len(layers), squeeze=False)[0]
+    for number, (axes, weights) in enumerate(zip(panels, layers, strict=True)):
+        axes.imshow(image, alpha=0.65, interpolation="bilinear")
+        others = weights * (1 - np.eye(len(weights)))
+        for i, row in enumerate(others):
+            for j in np.argsort(row)[-strongest:]:
+                line = places[[i, j]].T
+                axes.plot(*line, color=PALETTE[1], linewidth=3 * row[j], alpha=min(1, 0.25 + row[j]))
+        rings = 60 * np.diag(weights)
+        axes.scatter(*places.T, s=rings, facecolors="none", edgecolors=PALETTE[0], linewidths=0.8)
+        axes.scatter(*places.T, s=2, color=PALETTE[0])
+        axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(high[1] + margin, low[1] - margin))
+        axes.set_title(f"layer {number + 1}", fontsize=8)
+        axes.set_axis_off()
+    _save(figure, path)
+
+
 def training_curves(csv_path: str | Path, png_path: str | Path) -> None:
     """Loss and validation NME over the steps of a training run, as PNG.
 

@@ -64,6 +64,9 @@ def evaluate(
             "--dataset", help="Ask for the points as this data set of the model's training means them."
         ),
     ] = None,
+    refine: Annotated[
+        bool, typer.Option("--refine/--no-refine", help="With the model's refinement head, if it has one.")
+    ] = True,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad annotation.")] = False,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -88,6 +91,7 @@ def evaluate(
         passes=passes,
         flip=flip,
         dataset=dataset,
+        refine=refine,
     )
     note_all(result.problems)
     figures = result.to_dict()

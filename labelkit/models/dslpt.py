@@ -233,11 +233,20 @@ class DSLPT(nn.Module):
             n = layer.norm_patches(t) + query
             patches = layer.patches.project(r + structure, r)
             if watch is not None:
-                watch(stage, number, layer.patches.weights(n, patches))
+                watch(stage, number, layer.patches.weights(n, patches, self._seen(n.shape[1])))
             t = t + self._among(layer.patches, n, patches)
             t = t + layer.ffn(layer.norm_ffn(t))
             outputs.append(self.heads(self.norm(t)))
         return outputs
+
+    def _seen(self, count: int) -> Tensor | None:
+        """Which of ``count`` points, anchors first, sees which, as in `_among`; None: all see all."""
+        anchors = len(self.anchors)
+        if not anchors:
+            return None
+        seen = torch.eye(count, dtype=torch.bool, device=self.anchors.device)
+        seen[:, :anchors] = True
+        return seen
 
     def _among(self, attention: Attention, query: Tensor, own: KeysValues) -> Tensor:
         """Attention of all over all or, where there are anchors, of anchors over anchors and of each

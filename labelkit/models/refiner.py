@@ -82,13 +82,7 @@ class Refiner:
     ) -> list[Refinement]:
         """Points (B, N, 2) and anchors (B, A, 2), as the model found them in its ``crops`` and in their
         units, for the places ``plane`` (N, 2). ``flip`` averages with the mirrored crop."""
-        own = [self.crop(crop, found) for crop, found in zip(crops, anchors, strict=True)]
-        samples = [sample_crop(image, crop, self.size) for image, crop in zip(images, own, strict=True)]
-        pixels, valid = np.stack([s[0] for s in samples]), np.stack([s[1] for s in samples])
-        to_own = [b.to_image.inverse().after(a.to_image) for a, b in zip(crops, own, strict=True)]
-        start, around = (
-            np.stack([move(p) for move, p in zip(to_own, some, strict=True)]) for some in (points, anchors)
-        )
+        own, pixels, valid, start, around = self._cut(images, crops, points, anchors)
         xy, variance = self._run(pixels, valid, plane, start, around)
         if flip:
             mirror = np.array([-1.0, 1.0])
@@ -102,6 +96,42 @@ class Refiner:
             )
             xy, variance = (xy + other * mirror) / 2, (variance + more) / 2
         return [self._told(crop, *found) for crop, *found in zip(own, xy, variance, strict=True)]
+
+    @torch.inference_mode()
+    def looks(
+        self, image: Image, crop: Crop, points: Array, anchors: Array, plane: Array
+    ) -> tuple[Array, list[Array]]:
+        """Which point looks at which patches, on one face; the arguments are those of `refine`.
+
+        Returns where the patches of the anchors and then those of the points begin, (A + N, 2) in image
+        px, and for every stage and layer in turn the weights (A + N, A + N), means over the heads: each
+        row is a point, and sums to 1 over what it takes in.
+        """
+        own, pixels, valid, start, around = self._cut([image], [crop], points[None], anchors[None])
+        images, inside = self._inputs(pixels, valid)
+        heard: list[Array] = []
+        with self._autocast():
+            self.network.refine(
+                self.network.look(images, inside),
+                self._tensor(plane)[None],
+                self._tensor(start),
+                self._tensor(around),
+                lambda stage, layer, weights: heard.append(_numpy(weights[0].mean(0))),
+            )
+        return own[0].points_to_image(np.concatenate([around[0], start[0]])), heard
+
+    def _cut(
+        self, images: Sequence[Image], crops: Sequence[Crop], points: Array, anchors: Array
+    ) -> tuple[list[Crop], Image, NDArray[np.bool_], Array, Array]:
+        """The windows' crops, their pixels, where they lie on the photos, and points and anchors in
+        their units."""
+        own = [self.crop(crop, found) for crop, found in zip(crops, anchors, strict=True)]
+        samples = [sample_crop(image, crop, self.size) for image, crop in zip(images, own, strict=True)]
+        to_own = [b.to_image.inverse().after(a.to_image) for a, b in zip(crops, own, strict=True)]
+        start, around = (
+            np.stack([move(p) for move, p in zip(to_own, some, strict=True)]) for some in (points, anchors)
+        )
+        return own, np.stack([s[0] for s in samples]), np.stack([s[1] for s in samples]), start, around
 
     def _told(self, crop: Crop, xy: Array, variance: Array) -> Refinement:
         """One face's points out of its crop, with the spread that can be believed."""
@@ -119,11 +149,7 @@ class Refiner:
         self, pixels: Image, valid: NDArray[np.bool_], plane: Array, start: Array, anchors: Array
     ) -> tuple[Array, Array]:
         """Points and variances (B, N, 2) in units of the window."""
-        inside = torch.from_numpy(valid).to(self.device)[:, None].float()
-        images = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255
-        images = normalize(images, inside)
-        if self.device.type == "cpu":
-            images = images.contiguous(memory_format=torch.channels_last)
+        images, inside = self._inputs(pixels, valid)
         prompts = self._tensor(plane).expand(len(pixels), -1, -1)
         with self._autocast():
             found = self.network(images, prompts, self._tensor(start), self._tensor(anchors), inside)
@@ -132,6 +158,14 @@ class Refiner:
         if found.spread is None:
             return xy, np.full_like(xy, np.nan)
         return xy, _numpy(found.spread[-1, -1, :, count:]) ** 2
+
+    def _inputs(self, pixels: Image, valid: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
+        inside = torch.from_numpy(valid).to(self.device)[:, None].float()
+        images = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float() / 255
+        images = normalize(images, inside)
+        if self.device.type == "cpu":
+            images = images.contiguous(memory_format=torch.channels_last)
+        return images, inside
 
     def _tensor(self, values: Array) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=self.device)

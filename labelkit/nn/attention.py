@@ -53,10 +53,15 @@ class Attention(nn.Module):
         out = weights[..., :-1] @ anchors.values + weights[..., -1:] * own.values
         return self._join(out)
 
-    def weights(self, query: Tensor, memory: KeysValues) -> Tensor:
-        """How much each query (B, N, dim) would take from each key, (B, heads, N, M), for drawing."""
+    def weights(self, query: Tensor, memory: KeysValues, seen: Tensor | None = None) -> Tensor:
+        """How much each query (B, N, dim) takes from each key, (B, heads, N, M), for drawing; ``seen``
+        (N, M) is True where it sees the key."""
         products = self._split(self.query(query)) @ memory.keys.transpose(-1, -2)
-        return products.mul(memory.keys.shape[-1] ** -0.5).softmax(dim=-1)
+        products = products.float() * memory.keys.shape[-1] ** -0.5
+        if seen is not None:
+            products = products.masked_fill(~seen, float("-inf"))
+        shares: Tensor = products.softmax(dim=-1)
+        return shares
 
     def _split(self, x: Tensor) -> Tensor:
         heads: Tensor = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)

@@ -111,12 +111,14 @@ def evaluate(
     passes: int | None = None,
     flip: bool = False,
     dataset: str | None = None,
+    refine: bool = True,
     batch: int = 16,
 ) -> Evaluation:
     """Predict every labelled face of ``data`` and compare.
 
     With boxes from annotations the true points serve for nothing but their tight box; with
-    a detector, ``find`` gives the boxes, best first. ``dataset`` asks for the points as a data set
+    a detector, ``find`` gives the boxes, best first. ``refine`` as in `LandmarkModel.predict`; the rate of
+    the network alone leaves a refinement head out. ``dataset`` asks for the points as a data set
     of the model's training means them. Raises `InputError` when no face has landmarks of the scheme,
     or the model knows no such data set.
     """
@@ -131,7 +133,15 @@ def evaluate(
 
     started = time.perf_counter()
     results = predict_photos(
-        model, photos, scheme, find=best, passes=passes, flip=flip, dataset=dataset, batch=batch
+        model,
+        photos,
+        scheme,
+        find=best,
+        passes=passes,
+        flip=flip,
+        dataset=dataset,
+        refine=refine,
+        batch=batch,
     )
     found: list[Match] = []
     missed: list[Match] = []

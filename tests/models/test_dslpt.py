@@ -133,6 +133,10 @@ def test_attention_can_be_watched() -> None:
     assert set(seen) == {(0, 0), (0, 1), (1, 0), (1, 1)}
     assert seen[0, 0].shape == (1, 2, count, count)
     assert torch.allclose(seen[1, 1].sum(-1), torch.ones(1, 2, count), atol=1e-5)
+    anchors = len(network.anchors)
+    among = seen[0, 1][..., anchors:, anchors:]
+    assert torch.equal(among > 0, torch.eye(3, dtype=torch.bool).expand(1, 2, 3, 3))
+    assert (seen[0, 1][..., :anchors, anchors:] == 0).all()
 
 
 def test_a_config_goes_through_its_card() -> None:

@@ -10,10 +10,11 @@ import torch
 
 from labelkit.calibration import Calibration
 from labelkit.errors import CheckpointError
+from labelkit.figures import draw_attention
 from labelkit.geometry import Box
 from labelkit.images import ImageFile
 from labelkit.models.build import base, build_dslpt, build_tufa, refinement
-from labelkit.models.predictor import LandmarkModel
+from labelkit.models.predictor import LandmarkModel, first_crop
 from labelkit.models.refiner import FILE, load_refiner, refiner_beside, save_refiner
 from labelkit.models.registry import load_model, save_model
 from labelkit.models.stream import Photo, predict_photos
@@ -153,6 +154,20 @@ def test_a_blend_that_is_no_share_is_refused(folder: Path, tmp_path: Path, blend
     save_refiner(tmp_path / "head.safetensors", build_dslpt(HEAD).state_dict(), card)
     with pytest.raises(CheckpointError, match="no share"):
         load_refiner(tmp_path / "head.safetensors", {"hash": "1"}, CPU, torch.float32)
+
+
+def test_attention_tells_who_looks_at_which_patch(model: LandmarkModel, tmp_path: Path) -> None:
+    assert model.refiner is not None
+    crop = first_crop(BOX, SCHEME)
+    points, anchors = model.place([photo()], [crop], SCHEME.plane)
+    places, layers = model.refiner.looks(photo(), crop, points[0], anchors[0], SCHEME.plane)
+    count = len(model.anchors) + 68
+    assert places.shape == (count, 2)
+    assert np.allclose(places[-68:], crop.points_to_image(points[0]), atol=1e-4)
+    assert len(layers) == HEAD.stages * HEAD.layers
+    assert all(np.allclose(weights.sum(axis=1), 1, atol=1e-5) for weights in layers)
+    draw_attention(photo(), places, layers, tmp_path / "looks.png")
+    assert (tmp_path / "looks.png").stat().st_size > 1000
 
 
 def test_a_model_is_no_head(folder: Path) -> None:

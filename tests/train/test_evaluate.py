@@ -15,7 +15,7 @@ from labelkit.errors import InputError
 from labelkit.geometry import Box, Crop
 from labelkit.images import ImageFile, RGBImage
 from labelkit.landmarks import Landmarks
-from labelkit.models.predictor import first_crop
+from labelkit.models.predictor import LandmarkModel, first_crop
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.train.evaluate import Evaluation, evaluate, match
 
@@ -26,6 +26,7 @@ class PlaneModel:
     """Says that every face looks like the plane, shifted by ``shift`` plane units."""
 
     name, id, size, device = "plane", "plane@0", 32, torch.device("cpu")
+    refiner, told = None, LandmarkModel.told
 
     def __init__(self, shift: float = 0.0) -> None:
         self.shift = shift
@@ -39,6 +40,9 @@ class PlaneModel:
 
     def next_crop(self, crop: Crop, *_: object) -> Crop:
         return crop
+
+    def id_of(self, refine: bool) -> str:
+        return self.id
 
     def network_rate(self, points: int, batch: int = 16) -> float:
         return 100.0
