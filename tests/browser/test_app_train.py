@@ -42,7 +42,7 @@ def test_a_model_is_taught_its_errors_are_told_and_it_is_chosen(
     expect(page.get_by_text("3 of 10")).to_be_visible()
     expect(page.get_by_text("only an offset")).to_be_visible()
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_text("error after")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("error after")).to_be_visible(timeout=300_000)
     expect(page.get_by_text("work-0001").first).to_be_visible()
     page.get_by_role("button", name="Use this model").click()
     expect(page.get_by_text("in use")).to_be_visible()
