@@ -23,7 +23,7 @@ _LOOK = 0.2
 _GRACE = 60.0
 
 #: By how much a job stands back where the cores do not suffice: people who label go before it.
-_NICER = 10
+_NICER = 5
 
 
 def database(folder: Path) -> Path:

@@ -34,7 +34,7 @@ def test_a_job_stands_back_behind_those_who_label(tmp_path: Path, store: Store) 
     try:
         pid = waited(tmp_path / "pid")
         mine = os.getpriority(os.PRIO_PROCESS, 0)
-        assert os.getpriority(os.PRIO_PROCESS, int(pid)) == min(19, mine + 10)
+        assert os.getpriority(os.PRIO_PROCESS, int(pid)) == min(19, mine + 5)
     finally:
         (tmp_path / "end").touch()
         job._process.wait()
