@@ -143,7 +143,8 @@ class View:
             # What waits is a queue that goes on; other faces are a list as it is now.
             found = None if name == _QUEUE else Faces(session, _FILTERS[name]).after((0, None), _MOST)
             faces = None if found is None else [one.face for _, one in found]
-            desk = open_desk(session.project, session.author, faces, way=self._order.value)
+            place, way = session.shared.place, self._order.value
+            desk = open_desk(session.project, session.author, faces, place, way)
             self._editors = {name: Editor(desk, None if face is None else str(face))}
             return self._editors[name]
         if face is not None:

@@ -15,6 +15,7 @@ from labelkit.app.users import Users
 from labelkit.errors import LabelkitError
 from labelkit.prelabel.runner import Prelabelling, PrelabelReport
 from labelkit.project import Project
+from labelkit.project.editing import placer
 from labelkit.project.tuning import TuneReport, Tuning
 from labelkit.store import FaceState, ImageCounts, Job
 
@@ -67,6 +68,7 @@ class Shared:
         self.project, self.users = project, users
         self.thumbnails = Thumbnails(project)
         self.prelabelling: Work[PrelabelReport] = Work(project.start_prelabel)
+        self.place = placer(project)
         self.training: Work[TuneReport] = Work(project.start_fine_tune)
         # Pictures are decoded by so many threads at once, and wait their turn beyond that.
         self.decoders = ThreadPoolExecutor(3, thread_name_prefix="labelkit-picture")

@@ -10,7 +10,8 @@ import anywidget
 from traitlets import Bytes, Unicode
 
 from labelkit.editor.bundle import bundle
-from labelkit.editor.session import Desk, EditSession, as_traits
+from labelkit.editor.latest import worker
+from labelkit.editor.session import Desk, EditSession, as_traits, outcome
 
 
 def _photo() -> Any:
@@ -39,7 +40,7 @@ class EditorWidget(anywidget.AnyWidget):
 
     def __init__(self, desk: Desk, face: str | None = None, **traits: Any) -> None:
         super().__init__(**traits)
-        self.session = EditSession(desk, self._push, _later)
+        self.session = EditSession(desk, self._push, _later, _aside)
         self.observe(self._hear, "outbox")
         self.session.start(face)
 
@@ -62,3 +63,13 @@ def _later(work: Callable[[], None]) -> None:
         asyncio.get_running_loop().call_soon(work)
     except RuntimeError:
         work()
+
+
+def _aside(work: Callable[[], None], then: Callable[[str], None]) -> None:
+    """In a thread of its own, while the kernel goes on; at once where no event loop runs."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        then(outcome(work))
+        return
+    worker("place").submit(lambda: loop.call_soon_threadsafe(then, outcome(work)))

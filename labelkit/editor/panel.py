@@ -10,7 +10,8 @@ from panel.io.state import state
 
 from labelkit.editor.bundle import bundle
 from labelkit.editor.component import Component
-from labelkit.editor.session import Desk, EditSession, as_traits
+from labelkit.editor.latest import worker
+from labelkit.editor.session import Desk, EditSession, as_traits, outcome
 
 
 class Editor(Component):
@@ -41,7 +42,7 @@ class Editor(Component):
     def __init__(self, desk: Desk, face: str | None = None, **params: Any) -> None:
         size = {"sizing_mode": "stretch_both", "min_height": 480}
         super().__init__(**{**size, **params})  # type: ignore[no-untyped-call]  # Panel's own
-        self.session = EditSession(desk, self._push, _later)
+        self.session = EditSession(desk, self._push, _later, _aside)
         self.param.watch(self._hear, "outbox")
         if state.curdoc is not None and state.curdoc.session_context is not None:
             state.on_session_destroyed(lambda _: desk.leave())
@@ -65,3 +66,17 @@ def _later(work: Callable[[], None]) -> None:
         work()
     else:
         document.add_next_tick_callback(work)
+
+
+def _aside(work: Callable[[], None], then: Callable[[str], None]) -> None:
+    """In a thread, so that nobody's page waits for a model; the rest in the page's event loop."""
+    document = state.curdoc
+    if document is None or document.session_context is None:
+        then(outcome(work))
+        return
+
+    def run() -> None:
+        problem = outcome(work)
+        document.add_next_tick_callback(lambda: then(problem))
+
+    worker("place").submit(run)

@@ -18,6 +18,7 @@ line. While the database cannot be written, nothing is acknowledged and the brow
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ MAX_ENTRIES, MAX_CLIENTS = 2000, 16
 #: The largest outbox, in characters.
 MAX_OUTBOX = 50_000_000
 
+_log = logging.getLogger("labelkit")
+
 #: What may be asked about a face besides edits, and which of it leads on to the next face.
 LEADS_ON = ("accept", "reject", "skip", "flag", "review", "return", "remove_face", "next")
 COMMANDS = (*LEADS_ON, "comment", "previous", "open", "add_face", "predict", "keep", "take", "reload")
@@ -52,6 +55,10 @@ BYTES = tuple(f"photo_{slot}" for slot in range(PHOTOS))
 #: Sets synced traits; runs work soon.
 Push = Callable[[Mapping[str, Any]], None]
 Later = Callable[[Callable[[], None]], None]
+
+#: Does slow work (the first argument) without holding others up, then calls the second, where pushes
+#: may be made, with the problem that the work met, "" for none.
+Aside = Callable[[Callable[[], None], Callable[[str], None]], None]
 
 
 @dataclass(frozen=True)
@@ -108,14 +115,37 @@ class Desk(Protocol):
     def decide(self, entry: str, command: Mapping[str, Any], sheet: Sheet) -> Reply:
         """Do what a command says; ``next``, ``previous`` and ``open`` store what is unsaved."""
 
+    def place(self, key: str) -> None:
+        """Have a model place the points of a face that nobody has placed. Takes its time and may be
+        called from any thread; raises `LabelkitError`."""
+
+
+def outcome(work: Callable[[], None]) -> str:
+    """Do ``work`` and tell what went wrong, "" for nothing."""
+    try:
+        work()
+    except LabelkitError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - the labeller shall be told, whatever it is
+        _log.exception("a model could not place the points of a face")
+        return f"{type(error).__name__}: {error}"
+    return ""
+
 
 class EditSession:
     """What one browser shows and does. ``push`` sets synced traits by name, all at once; ``later``
-    runs a function soon, when what was pushed is on its way to the browser."""
+    runs a function soon, when what was pushed is on its way to the browser; ``aside`` does what
+    takes its time."""
 
-    def __init__(self, desk: Desk, push: Push, later: Later = lambda work: work()) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        push: Push,
+        later: Later = lambda work: work(),
+        aside: Aside = lambda work, then: then(outcome(work)),
+    ) -> None:
         self.desk, self.current = desk, ""
-        self._push, self._later = push, later
+        self._push, self._later, self._aside = push, later, aside
         self._lock = threading.RLock()
         self._sheets: dict[str, Sheet] = {}
         self._faces: dict[str, dict[str, Any]] = {}
@@ -220,6 +250,19 @@ class EditSession:
             if target is None:
                 self._stale.add(sheet.key)
                 self._status["notice"] = reply.notice or f"This is the {'first' if back else 'last'} face."
+        if reply.fresh and self.desk.can_predict and what in ("predict", "add_face"):
+            self._place(reply.opens or sheet.key)
+
+    def _place(self, key: str) -> None:
+        """Let the model place a face; whoever looks at it goes on meanwhile."""
+        self._status["notice"] = "The model places the points ..."
+        self._aside(lambda: self.desk.place(key), lambda problem: self._placed(key, problem))
+
+    def _placed(self, key: str, problem: str) -> None:
+        with self._lock:
+            self._stale.add(key)
+            self._refresh()
+            self._tell(notice=f"No model placed the points: {problem}" if problem else "")
 
     def _note(self, reply: Reply, sheet: Sheet) -> None:
         self._status["notice"] = reply.notice

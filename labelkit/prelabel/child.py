@@ -75,21 +75,32 @@ def _run(
 ) -> tuple[Tally, Loaded]:
     pulse.say("loading the model")
     model = load(job.arguments)
-    card = {"id": model.id, **{key: model.card[key] for key in _CARD if key in model.card}}
-    atomic.write_text(card_path(folder, model.id), json.dumps(card, indent=1))
+    keep_card(folder, model)
     pulse.say(f"labelling with {model.id}")
     images, only_new = Path(job.arguments["images"]), job.arguments.get("only") == "new"
     tally = prelabel(store, images, model.predict, model.id, only_new=only_new, heard=pulse.heard)
     return tally, model
 
 
-def _load(folder: Path, arguments: Mapping[str, Any]) -> Loaded:
+def keep_card(folder: Path, model: Loaded) -> None:
+    """Leave beside the project's labels whose they are, and on what terms."""
+    card = {"id": model.id, **{key: model.card[key] for key in _CARD if key in model.card}}
+    atomic.write_text(card_path(folder, model.id), json.dumps(card, indent=1))
+
+
+def load_named(
+    folder: Path, name: str, device: str = "auto", passes: int | None = None, flip: bool = False
+) -> Loaded:
+    """A model of the project in ``folder``, or one by its name or file."""
     from labelkit.models.registry import load_model
 
-    name = str(arguments["model"])
-    model = load_model(local_model(folder, name) or name, str(arguments.get("device", "auto")))
-    passes, flip = arguments.get("passes"), bool(arguments.get("flip", False))
+    model = load_model(local_model(folder, name) or name, device)
     return Loaded(model.id, predictor(model, passes, flip), model.card)
+
+
+def _load(folder: Path, arguments: Mapping[str, Any]) -> Loaded:
+    device, flip = str(arguments.get("device", "auto")), bool(arguments.get("flip", False))
+    return load_named(folder, str(arguments["model"]), device, arguments.get("passes"), flip)
 
 
 def predictor(model: LandmarkModel, passes: int | None = None, flip: bool = False) -> Predict:

@@ -141,6 +141,15 @@ def prelabel(
     return replace(work.tally, cancelled=stop)
 
 
+def place(store: Store, images: Path, predict: Predict, waiting: Waiting) -> Tally:
+    """Give the faces of ``waiting`` a prediction now, whatever they have already."""
+    work = _Work(store, images, store.scheme_revision())
+    for task, result in work.run(predict, waiting):
+        work.take(task, result)
+    work.keep()
+    return work.tally
+
+
 def face_box(face: StoredFace, landmarks: Landmarks, scheme: Scheme) -> Box:
     """Where a face is: around the points of ``scheme`` that it has, else its box.
 

@@ -27,6 +27,7 @@ from labelkit.editor.session import Kind, Reply
 from labelkit.errors import ImageError, InputError
 from labelkit.geometry import Array, Box, Crop
 from labelkit.landmarks import Face, Landmarks, State
+from labelkit.prelabel.one import FacePlacer
 from labelkit.progress import in_notebook
 from labelkit.project.deciding import Decision
 from labelkit.project.holding import Hold
@@ -66,7 +67,8 @@ def open_desk(
     """The desk of ``author`` (the one who is logged in to this computer by default).
 
     ``faces`` are to be gone through in this order, by default what waits in `Project.queue` in the
-    order ``way``; ``predict`` has a model place the points of a face, where there is one. Raises
+    order ``way``; ``predict`` has a model place the points of a face, where there is one: when it is
+    asked for, and of a face that was added. Raises
     `InputError` for an unknown face or an empty author.
     """
     name = (getpass.getuser() if author is None else author).strip()
@@ -76,11 +78,16 @@ def open_desk(
     return Desk(project, name, order, predict, way)
 
 
+def placer(project: Project) -> FacePlacer:
+    """What places single faces with the project's model of the moment."""
+    return FacePlacer(project.store, project.folder, project.images, lambda: project.settings.model)
+
+
 def editor(project: Project, face: Face | None, author: str | None, host: str) -> Any:
     """The widget of `Project.editor`."""
     if host not in ("auto", "jupyter", "panel"):
         raise InputError(f"{host!r} is no host of the editor; there are auto, jupyter and panel")
-    desk = open_desk(project, author)
+    desk = open_desk(project, author, predict=placer(project))
     key = None if face is None else desk.key(face)
     # Either host takes a second to import, and only one of them is needed.
     if host == "jupyter" or (host == "auto" and in_notebook()):
@@ -308,10 +315,12 @@ class Desk:
             reply = Decision(self._project, self.author, self._session, face, sheet, command).take()
             if command.get("name") not in _STAYING:
                 self._hold.drop([face.id])
-        if command.get("name") == "predict" and self._predict is not None:
-            # After the transaction: a model takes its time, and others want to save meanwhile.
-            self._predict(face.face)
         return replace(reply, crossed=crossed)
+
+    def place(self, key: str) -> None:
+        if self._predict is None:
+            raise InputError("no model is at hand here")
+        self._predict(self._face(key).face)
 
 
 class _Places:

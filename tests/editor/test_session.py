@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from labelkit.editor.edits import Draft, Edit
 from labelkit.editor.payload import Crossed, Neighbours, Sheet
-from labelkit.editor.session import BYTES, PHOTOS, TEXTS, EditSession, Kind, Reply, as_traits
+from labelkit.editor.session import BYTES, PHOTOS, TEXTS, EditSession, Kind, Reply, as_traits, outcome
 from labelkit.errors import ImageError, InputError, StoreError
 from labelkit.landmarks import Landmarks, State
 from labelkit.scheme import Point, Scheme
@@ -34,6 +34,7 @@ class FakeDesk:
         self.crossed: Crossed | None = None
         self.revision = 0
         self.held: list[str] = []
+        self.placed: list[str] = []
 
     def first(self) -> str | None:
         return self.order[0] if self.order else None
@@ -83,15 +84,20 @@ class FakeDesk:
         if not self.claim(entry):
             return Reply(fresh=False)
         self.decided.append((str(command["name"]), sheet.key))
-        return Reply(opens="4" if command["name"] == "open" else None)
+        return Reply(opens="4" if command["name"] in ("open", "add_face") else None)
+
+    def place(self, key: str) -> None:
+        self.placed.append(key)
+        if self.fails is not None:
+            raise self.fails
 
 
 class Page:
     """A browser in a few lines: the traits as they were pushed last, and an outbox."""
 
-    def __init__(self, desk: FakeDesk, key: str | None = None) -> None:
+    def __init__(self, desk: FakeDesk, key: str | None = None, **session: Any) -> None:
         self.desk, self.traits, self.seq = desk, dict[str, Any](), 0
-        self.session = EditSession(desk, self.traits.update)
+        self.session = EditSession(desk, self.traits.update, **session)
         self.session.start(key)
 
     def entry(self, kind: str, **more: Any) -> dict[str, Any]:
@@ -130,6 +136,52 @@ def test_the_first_face_comes_with_its_photo_and_scheme() -> None:
     assert (page.face["next"], page.face["position"]) == ("1", {"number": 1, "total": 5})
     assert all(isinstance(value, str | bytes) for value in as_traits(page.traits).values())
     assert set(page.traits) <= {*TEXTS, *BYTES}
+
+
+class Predicting(FakeDesk):
+    can_predict = True
+
+
+def test_an_added_face_is_shown_at_once_and_again_when_a_model_has_placed_it() -> None:
+    aside: list[tuple[Callable[[], None], Callable[[str], None]]] = []
+    desk = Predicting()
+    page = Page(desk, aside=lambda work, then: aside.append((work, then)))
+    page.send(page.command("add_face", box=[1, 2, 30, 40]))
+    assert (page.session.current, desk.placed) == ("4", [])
+    assert page.traits["status"]["notice"]
+    before = page.face["version"]
+    ((work, then),) = aside
+    then(outcome(work))
+    assert desk.placed == ["4"]
+    assert page.face["version"] > before
+    assert page.traits["status"]["notice"] == ""
+
+
+def test_what_a_model_met_is_told() -> None:
+    desk = Predicting()
+    page = Page(desk, aside=lambda work, then: then("photo.jpg: is damaged"))
+    page.send(page.command("predict"))
+    assert "photo.jpg: is damaged" in page.traits["status"]["notice"]
+    assert outcome(lambda: None) == ""
+
+    def fall() -> None:
+        raise InputError("one line")
+
+    assert outcome(fall) == "one line"
+
+    def fail() -> None:
+        raise ZeroDivisionError("half a face")
+
+    assert outcome(fail) == "ZeroDivisionError: half a face"
+
+
+def test_a_command_that_is_sent_again_asks_no_model_again() -> None:
+    desk = Predicting()
+    page = Page(desk)
+    entry = page.command("predict")
+    page.send(entry)
+    page.send({**entry, "seq": entry["seq"] + 1})
+    assert desk.placed == ["0"]
 
 
 def test_the_next_faces_are_there_before_they_are_asked_for() -> None:

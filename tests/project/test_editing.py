@@ -341,9 +341,27 @@ def test_a_model_is_asked_where_there_is_one(labelled: Project) -> None:
     desk = open_desk(labelled, "ann", predict=model)
     assert desk.can_predict
     decide(desk, sheet_of(desk, labelled), "predict")
+    assert not asked, "a model takes its time: it is asked when what was decided is stored"
+    desk.place(desk.key(Face("a.png")))
     assert [face.image for face in asked] == ["a.png"]
     x = sheet_of(desk, labelled).draft.landmarks.xy[:, 0]
     np.testing.assert_allclose(x, labelled.scheme.plane[:, 0] * 30 + 45)
+
+
+def test_a_model_places_the_points_of_a_face_that_was_added(labelled: Project) -> None:
+    desk = open_desk(labelled, "ann", predict=lambda face: predict(labelled, face, shift=7.0))
+    reply = decide(desk, sheet_of(desk, labelled), "add_face", box=[5, 5, 45, 50])
+    assert reply.opens is not None
+    desk.place(reply.opens)
+    added = desk.open(reply.opens)
+    np.testing.assert_allclose(added.draft.landmarks.xy[:, 0], labelled.scheme.plane[:, 0] * 30 + 47)
+
+
+def test_without_a_model_none_is_asked(labelled: Project) -> None:
+    desk = open_desk(labelled, "ann")
+    assert not desk.can_predict
+    with pytest.raises(InputError, match="no model is at hand"):
+        desk.place(desk.key(Face("a.png")))
 
 
 def test_photos_come_from_the_image_root_only(labelled: Project, tmp_path: Path) -> None:
