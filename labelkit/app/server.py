@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 import panel as pn
 from bokeh.server.server import Server
 from tornado.ioloop import IOLoop
+from tornado.websocket import WebSocketClosedError
 
 from labelkit.app.guard import is_loopback, own_hosts
 from labelkit.app.login import Gate, LoginHandler, LogoutHandler
@@ -169,6 +171,7 @@ def _run(server: Server, ready: Callable[[], None]) -> None:
         loop.add_callback_from_signal(loop.stop)
 
     before = {name: signal.signal(name, end) for name in (signal.SIGINT, signal.SIGTERM)}
+    loop.asyncio_loop.set_exception_handler(without_closed_pages)  # type: ignore[attr-defined]  # asyncio's
     try:
         server.start()
         ready()
@@ -177,6 +180,13 @@ def _run(server: Server, ready: Callable[[], None]) -> None:
         server.stop()
         for name, handler in before.items():
             signal.signal(name, handler)
+
+
+def without_closed_pages(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio tells of a task that failed and that nobody waited for, unless it wanted to tell
+    something to a page that was closed meanwhile: then nothing is wrong."""
+    if not isinstance(context.get("exception"), WebSocketClosedError):
+        loop.default_exception_handler(context)
 
 
 def _shown(host: str) -> str:

@@ -1,16 +1,20 @@
-"""Serving: what is refused before anything is served."""
+"""Serving: what is refused before anything is served, and what is not worth a word."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import logging
 import socket
 import warnings
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from tornado.websocket import WebSocketClosedError
 
 from labelkit.app import serve
+from labelkit.app.server import without_closed_pages
 from labelkit.errors import InputError
 from labelkit.project import Project
 
@@ -26,3 +30,14 @@ def test_a_port_in_use_is_refused_and_nothing_is_left_open(tmp_path: Path) -> No
             serve(tmp_path / "work", port=port)
         gc.collect()
     assert [one for one in told if one.category is ResourceWarning] == []
+
+
+def test_a_page_that_was_closed_is_no_fault_and_others_are(caplog: pytest.LogCaptureFixture) -> None:
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(without_closed_pages)
+    with caplog.at_level(logging.ERROR, "asyncio"):
+        loop.call_exception_handler({"message": "never retrieved", "exception": WebSocketClosedError()})
+        assert caplog.records == []
+        loop.call_exception_handler({"message": "never retrieved", "exception": ValueError("a fault")})
+        assert len(caplog.records) == 1
+    loop.close()
