@@ -159,7 +159,7 @@ def paging_faces(browser: Browser, url: str, pages: int, others: list[str]) -> d
 
     def turn(page: Page, number: int) -> None:
         page.locator(".lk-faces").press("n")
-        page.get_by_text(f", page {number + 1} ").wait_for()
+        page.get_by_text(f"page {number + 1} ·").wait_for()
         seen(page, TILES, 24)
 
     return paging(browser, pages, others, begin, turn)
