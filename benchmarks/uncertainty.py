@@ -1,7 +1,7 @@
 """What a refinement head gains, and whether its spread can be believed.
 
-    python benchmarks/uncertainty.py ../shared/data/ibug68/dev --scheme ibug68 [--model base] [--only 33,57]
-        [--out uncertainty.png]
+    python benchmarks/uncertainty.py ../shared/data/ibug68/dev --scheme ibug68 [--model base]
+        [--points 33,57 | --points sixteen] [--out uncertainty.png]
 
 Prints JSON, errors relative to the distance of the outer eye corners, boxes from annotations, intervals
 (95 %) by bootstrap over faces:
@@ -17,7 +17,10 @@ Prints JSON, errors relative to the distance of the outer eye corners, boxes fro
   points whose error is below 5 %.
 
 The picture shows calibration, confidence and the error that is left when only the most certain points
-are kept. ``--only`` looks at these points of the scheme alone.
+are kept. ``--points`` looks at some points of the scheme alone. With ``sixteen`` these are the points of
+`ibug68` that `benchmarks/sixteen_model.py` leaves out of the training of a model and of its head: both are
+then asked for places on the plane that they were never asked for, and the spread is that of a
+scheme which somebody has just drawn.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from leave_out import SIXTEEN
 from scipy.stats import spearmanr
 
 from labelkit.calibration import RIGHT
@@ -161,20 +165,24 @@ def draw(found: Measured, told_of: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=130)
 
 
+def points_of(text: str) -> list[int]:
+    return list(SIXTEEN) if text == "sixteen" else [int(number) for number in text.split(",")]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--scheme", default="ibug68")
     parser.add_argument("--model", default="base")
-    parser.add_argument("--only", default="", help="numbers of points")
+    parser.add_argument("--points", type=points_of, default=[], help="their numbers, or sixteen")
     parser.add_argument("--out", type=Path, default=Path("uncertainty.png"))
     options = parser.parse_args()
     scheme, model = load_scheme(options.scheme), load_model(options.model)
     if model.refiner is None:
         parser.error(f"{options.model} has no refinement head")
-    chosen = [int(n) for n in options.only.split(",") if n] or list(range(len(scheme)))
+    chosen = options.points or list(range(len(scheme)))
     found = Measured(model, read(options.data, scheme=scheme.name), scheme, chosen)
-    told_of = {"model": model.id, "only": options.only, **figures(found)}
+    told_of = {"model": model.id, "only": options.points, **figures(found)}
     draw(found, told_of, options.out)
     print(json.dumps(told_of, indent=1))
 
