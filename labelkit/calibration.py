@@ -1,8 +1,9 @@
-"""From a network's spread to one that can be believed: one global function of few numbers.
+"""From a network's spread to one that can be believed: one global function, smooth over the plane.
 
-A network's standard deviations order its errors well and are too small, since it has seen its training
-faces before. Fitted on faces that no training saw, and without regard to which point it is, the function
-holds for schemes that are drawn later.
+A network's standard deviations order its errors well, but they are too small, since it has seen its
+training faces before, and they are told along the crop's axes, while the points of an outline err along
+it. Both are mended by a function of the spread and of the place on the plane. It is fitted on faces that no
+training saw, without regard to which point it is, and so holds for schemes that are drawn later.
 """
 
 from __future__ import annotations
@@ -25,77 +26,156 @@ RIGHT = 0.05
 #: A usual standard deviation, as a share of the IOD, at which ``power`` changes nothing.
 USUAL = 0.02
 
-#: How much the shares inside ellipses count beside the likelihood when the two numbers are fitted.
-_SHARES = 200.0
+#: Where on the right half of the plane the bumps stand of which smooth functions are made, and how wide.
+BUMPS = np.array([(x, y) for x in (0.0, 0.35, 0.7) for y in (-0.6, -0.25, 0.1, 0.45, 0.8, 1.15)])
+WIDTH = 0.3
+
+#: Degrees of freedom of Student's distribution, by whose likelihood the function is fitted: the tails of
+#: landmark errors are heavier than normal ones.
+_TAILS = 10.0
+
+#: How strongly smooth functions are held to nothing, in units of one point's likelihood.
+_HELD = 20.0
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Spread along an axis, as a share of the IOD: ``scale`` x `USUAL` x (spread / `USUAL`) ^ ``power``.
+    """The covariance of a point of the place p is D R(p) D: D holds the standard deviations along the
+    axes, as shares of the IOD, ``scale`` x `USUAL` x (spread / `USUAL`) ^ ``power``, and R is
+
+        exp(2 size(p)) x [[exp(-2 ratio(p)), tanh tilt(p)], [tanh tilt(p), exp(2 ratio(p))]]
+
+    ``size``, ``ratio`` and ``tilt`` are the heights of the `BUMPS`, or empty: smooth over the plane, and
+    such that mirrored places have mirrored ellipses. Far from all bumps R is the identity.
 
     The probability that a point is right is 1 - exp(-(``reach`` x t) ^ ``shape``), with t the limit
-    `RIGHT` over the calibrated spread, the root of the sum of both axes' squares (Weibull's distribution
-    of the error, which has a normal one's as the special case of shape 2).
+    `RIGHT` over the root of the covariance's trace (Weibull's distribution of the error, which has a
+    normal one's as the special case of shape 2).
     """
 
     scale: float = 1.0
     power: float = 1.0
     reach: float = 1.0
     shape: float = 2.0
+    size: tuple[float, ...] = ()
+    ratio: tuple[float, ...] = ()
+    tilt: tuple[float, ...] = ()
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Any) -> Calibration:
         """Raises `CheckpointError` for what is no calibration."""
         try:
-            found = cls(**{key: float(value) for key, value in dict(data).items()})
+            known = dict(data)
+            size, ratio, tilt = (tuple(map(float, known.pop(key, ()))) for key in ("size", "ratio", "tilt"))
+            numbers = {key: float(value) for key, value in known.items()}
+            found = cls(size=size, ratio=ratio, tilt=tilt, **numbers)
         except (TypeError, ValueError) as error:
             raise CheckpointError(f"the calibration cannot be understood ({error})") from error
-        if not all(np.isfinite(value) and value > 0 for value in found.to_dict().values()):
+        if not all(np.isfinite(number) and number > 0 for number in numbers.values()):
             raise CheckpointError("the calibration has a number that is not positive")
+        if any(len(row) not in (0, len(BUMPS)) or not np.isfinite(row).all() for row in (size, ratio, tilt)):
+            raise CheckpointError(f"the calibration has other than {len(BUMPS)} finite heights of bumps")
         return found
 
-    def spread(self, spread: ArrayLike) -> Array:
-        """Calibrated standard deviations of raw ones, both as shares of the IOD."""
-        return np.asarray(self.scale * USUAL * (np.asarray(spread, np.float64) / USUAL) ** self.power)
+    def cov(self, spread: ArrayLike, plane: ArrayLike) -> Array:
+        """Calibrated covariances (..., N, 2, 2), squared shares of the IOD, of raw standard deviations
+        (..., N, 2), shares of the IOD, at the places ``plane`` (N, 2)."""
+        raw, places = np.asarray(spread, np.float64), np.asarray(plane, np.float64)
+        along = self.scale * USUAL * (raw / USUAL) ** self.power
+        return np.asarray(along[..., :, None] * self._relative(places) * along[..., None, :])
 
-    def confidence(self, spread: ArrayLike) -> Array:
-        """P(error < `RIGHT`) of points whose calibrated standard deviations are (..., 2)."""
-        size = np.hypot(*np.moveaxis(np.asarray(spread, np.float64), -1, 0))
+    def confidence(self, cov: ArrayLike) -> Array:
+        """P(error < `RIGHT`) of points whose calibrated covariances are (..., 2, 2)."""
+        size = np.sqrt(np.trace(np.asarray(cov, np.float64), axis1=-2, axis2=-1))
         with np.errstate(divide="ignore"):
             return np.asarray(-np.expm1(-((self.reach * RIGHT / size) ** self.shape)))
 
+    def _relative(self, places: Array) -> Array:
+        """R at places (N, 2), (N, 2, 2)."""
+        even, odd = _bumps(places)
+        none = np.zeros(len(BUMPS))
+        size, ratio = even @ (self.size or none), even @ (self.ratio or none)
+        rho = np.tanh(odd @ (self.tilt or none))
+        rows = np.stack([np.exp(-2 * ratio), rho, rho, np.exp(2 * ratio)], axis=-1)
+        return np.asarray(np.exp(2 * size)[:, None, None] * rows.reshape(-1, 2, 2))
 
-def fit_calibration(errors: ArrayLike, spread: ArrayLike) -> Calibration:
+
+def fit_calibration(errors: ArrayLike, spread: ArrayLike, plane: ArrayLike) -> Calibration:
     """From errors (M, N, 2) and raw standard deviations of the same shape, as shares of the IOD and
-    along the same axes; NaN is not there.
+    along the same axes, of points at ``plane`` (N, 2); NaN is not there.
 
-    Scale and power are those of the greatest likelihood of normal errors, pulled to the shares that the
-    `ELLIPSES` are to hold; reach and shape those of the greatest likelihood of what came out right.
-    Raises `InputError` for fewer than a hundred points.
+    Power and smooth functions are those of the greatest likelihood under Student's distribution, the
+    scale is then the one whose ellipses hold the shares that they are to hold (`ELLIPSES`), and reach and
+    shape are those of the greatest likelihood of what came out right. Raises `InputError` for fewer than
+    a hundred points.
     """
-    difference = np.asarray(errors, np.float64).reshape(-1, 2)
-    raw = np.asarray(spread, np.float64).reshape(-1, 2)
-    there = np.isfinite(difference).all(1) & np.isfinite(raw).all(1)
+    difference, raw = np.asarray(errors, np.float64), np.asarray(spread, np.float64)
+    there = np.isfinite(difference).all(-1) & np.isfinite(raw).all(-1)
+    if there.sum() < 100:
+        raise InputError(f"{there.sum()} points are too few to calibrate a spread on")
+    places = np.broadcast_to(np.asarray(plane, np.float64), difference.shape)[there]
     difference, raw = difference[there], raw[there]
-    if len(raw) < 100:
-        raise InputError(f"{len(raw)} points are too few to calibrate a spread on")
+    begun = _most_likely(difference, raw, places)
+    cov = begun.cov(raw, places)
+    distance = np.sqrt(np.einsum("ni,nij,nj->n", difference, np.linalg.inv(cov), difference))
+    scale = _best_scale(distance)
+    fitted = Calibration(begun.scale * scale, begun.power, 1.0, 2.0, begun.size, begun.ratio, begun.tilt)
+    reach, shape = _best_chance(fitted.cov(raw, places), np.hypot(*difference.T) < RIGHT)
+    return Calibration(fitted.scale, fitted.power, reach, shape, begun.size, begun.ratio, begun.tilt)
+
+
+def _most_likely(difference: Array, raw: Array, places: Array) -> Calibration:
+    even, odd = _bumps(places)
+    count = len(BUMPS)
+    logs = np.log(raw / USUAL)
+
+    def cost(numbers: Array) -> tuple[float, Array]:
+        """Minus the log likelihood and its gradient, over the places' three numbers and the power."""
+        heights = numbers[2:].reshape(3, count)
+        size, ratio, tilt = even @ heights[0], even @ heights[1], odd @ heights[2]
+        log_along = numbers[0] + np.exp(numbers[1]) * logs + size[:, None]
+        x = difference[:, 0] / USUAL * np.exp(-log_along[:, 0] + ratio)
+        y = difference[:, 1] / USUAL * np.exp(-log_along[:, 1] - ratio)
+        rho = np.tanh(tilt)
+        rest = 1 - rho**2
+        square = (x**2 - 2 * rho * x * y + y**2) / rest
+        weight = (_TAILS + 2) / (_TAILS + square)
+        value = 0.5 * (_TAILS + 2) * np.log1p(square / _TAILS) + log_along.sum(1) + 0.5 * np.log(rest)
+        # How the value changes with the logarithms of both deviations, and with the correlation.
+        by_x = 1 - weight * (x**2 - rho * x * y) / rest
+        by_y = 1 - weight * (y**2 - rho * x * y) / rest
+        by_tilt = weight * (rho * square - x * y) - rho
+        slope = np.concatenate(
+            [
+                [(by_x + by_y).sum(), np.exp(numbers[1]) * (by_x * logs[:, 0] + by_y * logs[:, 1]).sum()],
+                even.T @ (by_x + by_y),
+                even.T @ (by_y - by_x),
+                odd.T @ by_tilt,
+            ]
+        )
+        held = np.concatenate([np.zeros(2), numbers[2:]])
+        total = value.sum() + 0.5 * _HELD * (held**2).sum()
+        return float(total) / len(raw), (slope + _HELD * held) / len(raw)
+
+    found = minimize(cost, np.zeros(2 + 3 * count), jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
+    size, ratio, tilt = (tuple(map(float, row)) for row in found[2:].reshape(3, count))
+    return Calibration(float(np.exp(found[0])), float(np.exp(found[1])), size=size, ratio=ratio, tilt=tilt)
+
+
+def _best_scale(distance: Array) -> float:
+    """By what to widen ellipses so that they hold what they are to hold, as well as one number can."""
     radii = np.array([ellipse_radius(level) for level in ELLIPSES])
+    factors = np.exp(np.linspace(-1.0, 1.0, 801))
+    inside = np.searchsorted(np.sort(distance), factors[:, None] * radii, side="right") / len(distance)
+    return float(factors[((inside - np.array(ELLIPSES)) ** 2).sum(1).argmin()])
 
-    def cost(numbers: Array) -> float:
-        deviation = np.exp(numbers[0]) * USUAL * (raw / USUAL) ** np.exp(numbers[1])
-        distance = np.hypot(*(difference / deviation).T)
-        shares = np.array([(distance <= radius).mean() for radius in radii])
-        # Of Laplace's distribution, whose tails are nearer to those of landmark errors.
-        likelihood = (np.abs(difference) / deviation * 2**0.5 + np.log(deviation)).mean()
-        return float(_SHARES * ((shares - ELLIPSES) ** 2).sum() + likelihood)
 
-    scale, power = np.exp(_least(cost))
-    begun = Calibration(float(scale), float(power))
-    right = np.hypot(*difference.T) < RIGHT
-    t = RIGHT / np.hypot(*begun.spread(raw).T)
+def _best_chance(cov: Array, right: Array) -> tuple[float, float]:
+    """Reach and shape of the probability to be right, from what was."""
+    t = RIGHT / np.sqrt(np.trace(cov, axis1=1, axis2=2))
 
     def surprise(numbers: Array) -> float:
         wrong = np.exp(-((np.exp(numbers[0]) * t) ** np.exp(numbers[1])))
@@ -103,11 +183,22 @@ def fit_calibration(errors: ArrayLike, spread: ArrayLike) -> Calibration:
         return float(-np.log(chance).mean())
 
     reach, shape = np.exp(_least(surprise))
-    return Calibration(begun.scale, begun.power, float(reach), float(shape))
+    return float(reach), float(shape)
+
+
+def _bumps(places: Array) -> tuple[Array, Array]:
+    """Every bump at places (N, 2), together with its mirror image and less it, (N, K) each."""
+
+    def at(centres: Array) -> Array:
+        away = ((places[:, None] - centres) ** 2).sum(-1)
+        return np.asarray(np.exp(-0.5 * away / WIDTH**2))
+
+    here, there = at(BUMPS), at(BUMPS * (-1, 1))
+    return here + there, here - there
 
 
 def _least(cost: Callable[[Array], float]) -> Array:
-    """Where a function of two numbers is least; it may have small steps, as shares have."""
+    """Where a function of two numbers is least."""
     simplex = [[0.0, 0.0], [0.5, 0.0], [0.0, 0.4]]
     options = {"initial_simplex": simplex, "xatol": 1e-4, "fatol": 1e-6}
     return np.asarray(minimize(cost, np.zeros(2), method="Nelder-Mead", options=options).x)

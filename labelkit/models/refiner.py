@@ -95,7 +95,7 @@ class Refiner:
                 around[:, order] * mirror,
             )
             xy, variance = (xy + other * mirror) / 2, (variance + more) / 2
-        return [self._told(crop, *found) for crop, *found in zip(own, xy, variance, strict=True)]
+        return [self._told(crop, *found, plane) for crop, *found in zip(own, xy, variance, strict=True)]
 
     @torch.inference_mode()
     def looks(
@@ -133,15 +133,15 @@ class Refiner:
         )
         return own, np.stack([s[0] for s in samples]), np.stack([s[1] for s in samples]), start, around
 
-    def _told(self, crop: Crop, xy: Array, variance: Array) -> Refinement:
+    def _told(self, crop: Crop, xy: Array, variance: Array, plane: Array) -> Refinement:
         """One face's points out of its crop, with the spread that can be believed."""
         unit = PLANE_IOD / self.window[2]
-        spread = np.sqrt(variance) / unit
+        cov = variance[..., None] * np.eye(2)
         sure = np.full(len(xy), np.nan)
         if self.calibration is not None:
-            spread = self.calibration.spread(spread)
-            sure = self.calibration.confidence(spread)
-        cov = (spread * unit)[..., None] ** 2 * np.eye(2)
+            cov = self.calibration.cov(np.sqrt(variance) / unit, plane)
+            sure = self.calibration.confidence(cov)
+            cov = cov * unit**2
         return Refinement(crop.points_to_image(xy), crop.covariances_to_image(cov), sure)
 
     @torch.inference_mode()

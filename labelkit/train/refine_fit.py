@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from labelkit import __version__
-from labelkit.calibration import Calibration, fit_calibration
+from labelkit.calibration import fit_calibration
 from labelkit.errors import InputError
-from labelkit.geometry import Array
 from labelkit.metrics import calibration
 from labelkit.models.predictor import LandmarkModel, choose_device
 from labelkit.models.refiner import save_refiner
@@ -85,20 +84,14 @@ def measure(trainer: RefineTrainer, dev: FacePack) -> dict[str, Any]:
     iod = faces.iod.double().cpu().numpy()[:, None, None]
     errors = (points - faces.points).double().cpu().numpy() / iod
     spread = found.spread[-1, -1].double().cpu().numpy() / iod
+    plane = dev.scheme.plane
     try:
-        fitted = fit_calibration(errors, spread)
+        fitted = fit_calibration(errors, spread, plane)
     except InputError:
         return {"blend": blend, "metrics": told}
-    inside = _inside(fitted, errors, spread)
-    metrics = {**told, "dev_calibration": inside}
+    inside = calibration(errors, fitted.cov(spread, plane), np.where(np.isfinite(errors), 0.0, np.nan))
+    metrics = {**told, "dev_calibration": {name: 100 * share for name, share in inside.items()}}
     return {"blend": blend, "metrics": metrics, "calibration": fitted.to_dict()}
-
-
-def _inside(fitted: Calibration, errors: Array, spread: Array) -> dict[str, float]:
-    """The percentage of the points inside the ellipses that are to hold them."""
-    cov = fitted.spread(spread)[..., None] ** 2 * np.eye(2)
-    shares = calibration(errors, cov, np.where(np.isfinite(errors), 0.0, np.nan))
-    return {name: 100 * share for name, share in shares.items()}
 
 
 def _card(trainer: RefineTrainer, name: str, measured: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from labelkit.calibration import Calibration
+from labelkit.calibration import BUMPS, Calibration
 from labelkit.errors import CheckpointError
 from labelkit.figures import draw_attention
 from labelkit.geometry import Box
@@ -26,7 +26,8 @@ SCHEME = load_scheme("ibug68")
 PLANE = SCHEME.plane.tolist()
 TINY = dict(backbone="resnet10t", channels=8, dim=16, layers=1, heads=2, hidden=32, strides=(4, 8))
 HEAD = replace(refinement(PLANE, size=32), **TINY)  # type: ignore[arg-type]  # by names, for brevity
-KNOWN = Calibration(1.3, 0.9, 0.8, 1.5)
+HEIGHTS = [tuple(0.2 * np.cos(np.arange(len(BUMPS)) + k)) for k in range(3)]
+KNOWN = Calibration(1.3, 0.9, 0.8, 1.5, *HEIGHTS)
 
 
 @pytest.fixture(scope="module")
