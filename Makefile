@@ -30,8 +30,9 @@ help:
 demo: $(VENV)/.installed
 	$(BIN)/labelkit demo --no-serve
 
+# Two test files at a time; each keeps to one core, or they would wait for one another.
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -11,11 +11,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -68,13 +70,20 @@ def launch(playwright: Playwright) -> Browser | None:
         return None
 
 
+def _fetched(playwright: Playwright) -> Browser | None:
+    """Chromium after it was fetched: by one of the test processes, for which the others wait."""
+    with FileLock(Path(tempfile.gettempdir()) / "labelkit-chromium.lock"):
+        browser = launch(playwright)
+        if browser is None and (_fetch_by_playwright() or _fetch_by_apt()):
+            browser = launch(playwright)
+    return browser
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """A headless browser, shared by all tests."""
     with sync_playwright() as playwright:
-        browser = launch(playwright)
-        if browser is None and (_fetch_by_playwright() or _fetch_by_apt()):
-            browser = launch(playwright)
+        browser = launch(playwright) or _fetched(playwright)
         if browser is None:
             if os.environ.get("CI"):
                 pytest.fail("no Chromium, and none could be fetched")
