@@ -12,8 +12,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labelkit import __version__
+
+if TYPE_CHECKING:
+    from labelkit.models.predictor import LandmarkModel
 
 #: By the name under which they are installed; True where nothing works without.
 PACKAGES = {
@@ -126,31 +130,42 @@ def _detectors() -> Iterator[Finding]:
 
 
 def _model() -> Iterator[Finding]:
-    from labelkit.checkpoint import load_checkpoint
-    from labelkit.models.registry import model_folders
+    from labelkit.models.registry import load_model, model_folders
 
     path = model_folders()[-1] / "base.safetensors"
     if not path.is_file():
         fix = "install labelkit again, or give another model with --model FILE"
         yield Finding("model base", False, f"{path}: there is no such file", fix, essential=True)
         return
-    _, card = load_checkpoint(path)
-    size = f"{path.stat().st_size / 1e6:.1f} MB"
-    yield Finding("model base", True, f"{size}, hash {card['hash'][:12]}")
-    yield Finding("terms of base", True, str(card.get("terms") or "none"))
-    yield _speed(path)
-
-
-def _speed(path: Path) -> Finding:
-    """How many faces a second the network places, once they are cut out."""
-    from labelkit.models.registry import load_model
-
     model = load_model(path)
+    size = f"{path.stat().st_size / 1e6:.1f} MB"
+    yield Finding("model base", True, f"{size}, hash {model.card['hash'][:12]}")
+    yield _head(model, path)
+    yield Finding("terms of base", True, model.terms or "none")
+    yield _speed(model)
+
+
+def _head(model: LandmarkModel, path: Path) -> Finding:
+    """Whether base says how sure it is: without its refinement head it places points all the same."""
+    from labelkit.models.heads import head_of
+
+    head = head_of(path, model.card)
+    if model.refiner is None or head is None:
+        problem = "is not there: predictions come without their spread"
+        return Finding("refinement head", False, problem, "install labelkit again: pip install -e .")
+    size = f"{head.stat().st_size / 1e6:.1f} MB"
+    return Finding("refinement head", True, f"{size}, hash {model.refiner.card['hash'][:12]}")
+
+
+def _speed(model: LandmarkModel) -> Finding:
+    """How many faces a second the networks place, once they are cut out."""
     rate = model.network_rate(points=68, batch=16, seconds=1.0)
     precision = str(model.dtype).removeprefix("torch.")
-    return Finding(
-        "speed of base", True, f"{rate:.0f} faces a second on {model.device}, {precision}, batch 16"
-    )
+    detail = f"{rate:.0f} faces a second on {model.device}, {precision}, batch 16"
+    if model.refiner is not None:
+        alone = model.network_rate(points=68, batch=16, seconds=1.0, refine=False)
+        detail += f", {alone:.0f} without its refinement head"
+    return Finding("speed of base", True, detail)
 
 
 def _schemes() -> Iterator[Finding]:

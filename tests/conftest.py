@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,4 +45,28 @@ def shared_data() -> Path:
     folder = REPOSITORY.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip(f"needs the real data in {folder}, which is not committed")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``made.safetensors``, a model of 32 px, and its head beside it, both untrained."""
+    import torch  # here, since most tests need no network
+
+    from labelkit.models.build import base, build_dslpt, build_tufa, refinement
+    from labelkit.models.heads import FILE
+    from labelkit.models.refiner import save_refiner
+    from labelkit.models.registry import save_model
+    from labelkit.scheme import load_scheme
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("pair")
+    plane = load_scheme("ibug68").plane.tolist()
+    small = dict(backbone="resnet10t", dim=16, layers=1, heads=2, hidden=32)
+    network = replace(base(plane, size=32), **small)  # type: ignore[arg-type]  # by names, for brevity
+    card = {"name": "made", "architecture": network.to_dict()}
+    digest = save_model(folder / "made.safetensors", build_tufa(network).state_dict(), {}, card)
+    head = replace(refinement(plane, size=32), channels=8, strides=(4, 8), **small)  # type: ignore[arg-type]
+    card = {"name": "refine", "architecture": head.to_dict(), "base": {"name": "made", "hash": digest}}
+    save_refiner(folder / FILE, build_dslpt(head).state_dict(), {**card, "terms": "of the head"})
     return folder

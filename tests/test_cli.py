@@ -12,10 +12,12 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from labelkit import __version__
+from labelkit.checkpoint import read_card
 from labelkit.cli import app
 from labelkit.formats import read
 from labelkit.images import example_faces
 from labelkit.models.build import build_tufa
+from labelkit.models.heads import FILE
 from labelkit.models.registry import model_folders, save_model
 from labelkit.train.recipes import load_recipe
 
@@ -312,6 +314,42 @@ def test_models_list_names_a_damaged_file(here: Path) -> None:
     (folder / "bad.safetensors").write_bytes(b"no model")
     entry = next(entry for entry in as_json("models", "list")["models"] if entry["name"] == "bad")
     assert "bad.safetensors" in entry["problem"]
+
+
+def test_models_list_tells_what_each_file_is() -> None:
+    entries = {entry["name"]: entry for entry in as_json("models", "list")["models"]}
+    assert entries["detector"]["kind"] == "face detector"
+    assert all(entry["kind"] != "refinement head" for entry in entries.values()), "it stands with its model"
+    assert "detector (face detector)" in run("models", "list").stdout
+
+
+def test_a_head_is_listed_shown_and_used_with_its_model(pair: Path, photos: Path) -> None:
+    added = as_json("models", "add", pair / "made.safetensors")
+    assert added["refinement_head"].endswith("made.refine.safetensors")
+    (entry,) = [one for one in as_json("models", "list")["models"] if one["name"] == "made"]
+    assert entry["refinement_head"]["hash"] == read_card(pair / FILE)["hash"][:12]
+    assert f"refinement head {entry['refinement_head']['hash']}" in run("models", "list").stdout
+    assert as_json("models", "show", "made")["refinement_head"]["kind"] == "dslpt"
+    assert run("models", "show", "made").stdout.count("\nfile: ") == 1
+    run("predict", photos, "--scheme", "ibug68", "--model", "made", "-o", "out.json")
+    (row,) = json.loads(Path("out.json").read_text())
+    assert all(len(point["cov"]) == 2 and point["cov"][0][0] > 0 for point in row["points"])
+    again = as_json("models", "add", pair / FILE)
+    assert (again["name"], again["path"]) == ("made", added["refinement_head"])
+
+
+def test_the_head_of_another_model_is_told_of_and_not_used(pair: Path, tiny: Path, photos: Path) -> None:
+    alone = "is the head of made@"
+    assert alone in run("models", "add", pair / FILE, code=1).stderr
+    Path("tiny.safetensors").write_bytes(tiny.read_bytes())
+    Path(FILE).write_bytes((pair / FILE).read_bytes())
+    result = run("predict", photos, "--scheme", "ibug68", "--model", "tiny.safetensors", "-o", "out.json")
+    assert f"{FILE} was made for another model than tiny" in result.stderr
+    assert json.loads(Path("out.json").read_text())[0]["points"][0]["cov"] is None
+    assert (
+        "holds 'dslpt', not a landmark model"
+        in run("predict", photos, "--scheme", "ibug68", "--model", FILE, "-o", "out.json", code=1).stderr
+    )
 
 
 def test_doctor() -> None:

@@ -81,6 +81,12 @@ class LandmarkModel:
         own = f"{self.name}@{str(self.card['hash'])[:12]}"
         return f"{own}+{self.refiner.id}" if refine and self.refiner is not None else own
 
+    @property
+    def terms(self) -> str:
+        """On what terms the weights may be used, those of the refinement head among them."""
+        cards = [self.card, *([self.refiner.card] if self.refiner is not None else [])]
+        return "; ".join(dict.fromkeys(str(card["terms"]) for card in cards if card.get("terms")))
+
     def with_network(self, network: TUFA, heads: PointHeads | None) -> LandmarkModel:
         """The same model with these weights and heads; its card, hence its id, is still the old one."""
         other = copy.copy(self)
@@ -235,16 +241,31 @@ class LandmarkModel:
         """The network's anchors on the plane, (A, 2)."""
         return np.asarray(self.network.anchors.cpu().numpy(), np.float64)
 
-    def network_rate(self, points: int, batch: int = 16, seconds: float = 2.0) -> float:
-        """Faces a second of the network alone, on made-up crops already in memory."""
+    def network_rate(
+        self,
+        points: int,
+        batch: int = 16,
+        seconds: float = 2.0,
+        *,
+        passes: int = 1,
+        flip: bool = False,
+        refine: bool = True,
+    ) -> float:
+        """Faces a second of the network alone, on made-up crops already in memory; its refinement head
+        is part of it where there is one. ``passes``, ``flip`` and ``refine`` as in `predict`."""
         rng = np.random.default_rng(0)
-        pixels = rng.integers(0, 256, (batch, self.size, self.size, 3), dtype=np.uint8)
-        valid = np.ones(pixels.shape[:3], np.bool_)
         plane = rng.uniform(-0.6, 0.6, (points, 2))
+        pixels, valid = _made_up(rng, batch, self.size)
+        head = self.refiner if refine else None
+        closer = _made_up(rng, batch, head.size) if head is not None else None
+        start, anchors = (np.tile(places, (batch, 1, 1)) for places in (plane, self.anchors))
         times: list[float] = []
         while len(times) < 4 or sum(times) < seconds:
             started = time.perf_counter()
-            self.place_pixels(pixels, valid, plane)
+            for _ in range(passes):
+                self.place_pixels(pixels, valid, plane, flip)
+            if head is not None and closer is not None:
+                head.refine_pixels(*closer, plane, start, anchors, flip)
             times.append(time.perf_counter() - started)
         return batch / float(np.median(times[1:]))
 
@@ -275,6 +296,12 @@ class LandmarkModel:
         mirrored = self.anchors * (-1, 1)
         distance = np.abs(mirrored[:, None] - self.anchors[None]).sum(axis=2)
         return np.asarray(distance.argmin(axis=1)) if len(distance) else np.empty(0, np.intp)
+
+
+def _made_up(rng: np.random.Generator, batch: int, size: int) -> tuple[Image, NDArray[np.bool_]]:
+    """Crops of noise, (B, S, S, 3), and where they lie on their photos, (B, S, S): everywhere."""
+    pixels = rng.integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
+    return pixels, np.ones(pixels.shape[:3], np.bool_)
 
 
 def first_crop(box: BoxLike, scheme: Scheme) -> Crop:

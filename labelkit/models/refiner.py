@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from labelkit.calibration import Calibration
-from labelkit.checkpoint import load_checkpoint, read_card, save_checkpoint
+from labelkit.checkpoint import load_checkpoint, save_checkpoint
 from labelkit.errors import CheckpointError
 from labelkit.geometry import PLANE_IOD, Array, Crop, Similarity
 from labelkit.models.build import DSLPTConfig, build_dslpt
 from labelkit.models.dslpt import DSLPT
+from labelkit.models.heads import head_files, head_of, made_for
 from labelkit.nn.normalize import normalize
 from labelkit.sampling import sample_crop
 
-#: What a refinement head's file is called beside its model's.
-FILE = "refine.safetensors"
+#: What the card of a refinement head calls it.
+KIND = "dslpt"
 
 Image = NDArray[np.uint8]
 
@@ -83,19 +84,32 @@ class Refiner:
         """Points (B, N, 2) and anchors (B, A, 2), as the model found them in its ``crops`` and in their
         units, for the places ``plane`` (N, 2). ``flip`` averages with the mirrored crop."""
         own, pixels, valid, start, around = self._cut(images, crops, points, anchors)
-        xy, variance = self._run(pixels, valid, plane, start, around)
-        if flip:
-            mirror = np.array([-1.0, 1.0])
-            order = self._anchor_mirror()
-            other, more = self._run(
-                np.ascontiguousarray(pixels[:, :, ::-1]),
-                np.ascontiguousarray(valid[:, :, ::-1]),
-                plane * mirror,
-                start * mirror,
-                around[:, order] * mirror,
-            )
-            xy, variance = (xy + other * mirror) / 2, (variance + more) / 2
+        xy, variance = self.refine_pixels(pixels, valid, plane, start, around, flip)
         return [self._told(crop, *found, plane) for crop, *found in zip(own, xy, variance, strict=True)]
+
+    def refine_pixels(
+        self,
+        pixels: Image,
+        valid: NDArray[np.bool_],
+        plane: Array,
+        start: Array,
+        anchors: Array,
+        flip: bool = False,
+    ) -> tuple[Array, Array]:
+        """Points and variances (B, N, 2) from sampled windows: ``pixels`` (B, S, S, 3) and ``valid``
+        (B, S, S), with the points ``start`` and the ``anchors`` in units of the window."""
+        xy, variance = self._run(pixels, valid, plane, start, anchors)
+        if not flip:
+            return xy, variance
+        mirror = np.array([-1.0, 1.0])
+        other, more = self._run(
+            np.ascontiguousarray(pixels[:, :, ::-1]),
+            np.ascontiguousarray(valid[:, :, ::-1]),
+            plane * mirror,
+            start * mirror,
+            anchors[:, self._anchor_mirror()] * mirror,
+        )
+        return (xy + other * mirror) / 2, (variance + more) / 2
 
     @torch.inference_mode()
     def looks(
@@ -187,14 +201,14 @@ def save_refiner(path: Path, network: Mapping[str, Tensor], card: Mapping[str, A
     tensors = {name: value.half() if value.is_floating_point() else value for name, value in network.items()}
     if any(not torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
         raise CheckpointError(f"{path}: not written, a weight does not fit into 16 bits")
-    return save_checkpoint(path, tensors, {"kind": "dslpt", **card})
+    return save_checkpoint(path, tensors, {"kind": KIND, **card})
 
 
 def load_refiner(path: Path, base: Mapping[str, Any], device: torch.device, dtype: torch.dtype) -> Refiner:
     """The head in a file, for the model with the card ``base``; raises `CheckpointError` for a file that
     is damaged, of another kind, or made for another model."""
     tensors, card = load_checkpoint(path)
-    if card.get("kind") != "dslpt" or not isinstance(card.get("architecture"), dict):
+    if card.get("kind") != KIND or not isinstance(card.get("architecture"), dict):
         raise CheckpointError(f"{path}: holds {card.get('kind')!r}, not a refinement head")
     if not made_for(card, base):
         raise CheckpointError(f"{path}: was made for another model than {base.get('name')!r}")
@@ -210,25 +224,18 @@ def load_refiner(path: Path, base: Mapping[str, Any], device: torch.device, dtyp
 def refiner_beside(
     path: Path, base: Mapping[str, Any], device: torch.device, dtype: torch.dtype
 ) -> Refiner | None:
-    """The head that lies beside the model's file: ``NAME.refine.safetensors`` or `FILE`.
+    """The head of the model in the file ``path``, as `head_of` finds it; None where it has none.
 
-    One that was made for another model is left alone, which is said once.
+    One that lies there and was made for another model is left alone, which is said once.
     """
-    for beside in (path.with_name(f"{path.stem}.{FILE}"), path.with_name(FILE)):
-        if not beside.exists():
-            continue
-        if made_for(read_card(beside), base):
-            return load_refiner(beside, base, device, dtype)
-        if beside not in _skipped:
-            _skipped.add(beside)
-            _log.info("%s was made for another model than %s and is not used", beside, base.get("name"))
+    found = head_of(path, base)
+    if found is not None:
+        return load_refiner(found, base, device, dtype)
+    for other in head_files(path):
+        if other not in _skipped:
+            _skipped.add(other)
+            _log.warning("%s was made for another model than %s and is not used", other, base.get("name"))
     return None
-
-
-def made_for(card: Mapping[str, Any], base: Mapping[str, Any]) -> bool:
-    """Whether a head's card names the model with the card ``base``."""
-    told = card.get("base")
-    return isinstance(told, dict) and told.get("hash") == base.get("hash")
 
 
 def blend_of(card: Mapping[str, Any]) -> float:

@@ -6,6 +6,7 @@ import logging
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from labelkit.atomic import replacing
 from labelkit.checkpoint import load_checkpoint, read_card, save_checkpoint
 from labelkit.errors import CheckpointError, InputError
 from labelkit.models.build import TUFAConfig, build_tufa
-from labelkit.models.folders import list_models, model_folders, user_models
+from labelkit.models.folders import KIND, list_files, list_models, model_folders, user_models
+from labelkit.models.heads import added_head, head_files, made_for
 from labelkit.models.predictor import LandmarkModel, Precision, choose_device
-from labelkit.models.refiner import refiner_beside
+from labelkit.models.refiner import KIND as HEAD
+from labelkit.models.refiner import load_refiner, refiner_beside
 from labelkit.models.tufa import TUFA
 from labelkit.models.tuned import PointHeads
 
@@ -40,21 +43,22 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def find_model(name: str | Path) -> Path:
-    """The file of a model by its name or path; raises `InputError`."""
-    known = list_models()
+    """The file of a model by its name or path; a head's or detector's by its name too, for its card.
+    Raises `InputError`."""
+    known = list_files()
     if str(name) in known:
         return known[str(name)]
     path = Path(name)
     if path.suffix or path.exists():
         return path
-    raise InputError(f"no model is called {str(name)!r}; there are {', '.join(known) or 'none'}")
+    raise InputError(f"no model is called {str(name)!r}; there are {', '.join(list_models()) or 'none'}")
 
 
 def load_model(
     name: str | Path = "base", device: str = "auto", precision: Precision = "auto"
 ) -> LandmarkModel:
-    """A model by its name or file, ready to predict; its terms are said once. A refinement head that
-    lies beside it is used where it was made for this model.
+    """A model by its name or file, ready to predict; its terms are said once. Its refinement head is
+    used where there is one (`labelkit.models.heads.head_of`).
 
     ``device``: auto, cuda, mps or cpu. ``precision``: bf16, fp16, fp32, or auto for what
     is quick and safe there. Raises `CheckpointError` for a file that is damaged or of
@@ -62,7 +66,7 @@ def load_model(
     """
     path = find_model(name)
     tensors, card = load_checkpoint(path)
-    if card.get("kind") != "tufa":
+    if card.get("kind") != KIND:
         raise CheckpointError(f"{path}: holds {card.get('kind')!r}, not a landmark model")
     if not isinstance(card.get("name"), str) or not _NAME.fullmatch(card["name"]):
         raise CheckpointError(f"{path}: {card.get('name')!r} is no name for a model")
@@ -74,6 +78,8 @@ def load_model(
     _say_terms(card)
     model = LandmarkModel(network, card, offsets, choose_device(device), precision, heads)
     model.refiner = refiner_beside(path, card, model.device, model.dtype) if len(model.anchors) else None
+    if model.refiner is not None:
+        _say_terms(model.refiner.card)
     return model
 
 
@@ -94,15 +100,51 @@ def save_model(
         }
     if any(not torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
         raise CheckpointError(f"{path}: not written, a weight does not fit into 16 bits")
-    return save_checkpoint(path, tensors, {"kind": "tufa", **card})
+    return save_checkpoint(path, tensors, {"kind": KIND, **card})
 
 
 def add_model(path: Path) -> Path:
-    """Check a model file and keep a copy under its own name; returns the copy's path."""
+    """Check a model file and keep a copy under its own name, its refinement head with it; returns the
+    copy's path. Of a refinement head the copy lies where its model finds it.
+
+    Raises `CheckpointError` for what is neither, `InputError` for the head of a model that is not here.
+    """
+    card = read_card(path)
+    if card.get("kind") == HEAD:
+        return _add_head(path, card)
     load_model(path, device="cpu")
-    target = user_models() / f"{read_card(path)['name']}.safetensors"
-    with replacing(target) as draft:
-        shutil.copyfile(path, draft)
+    known = added_head(card["name"])
+    beside = [file for file in head_files(path) if file != known and made_for(read_card(file), card)]
+    if beside:
+        _copy_head(beside[0], card, known)
+    elif known.exists() and not made_for(read_card(known), card):
+        known.unlink()  # of the model that had this name before
+    return _copy(path, user_models() / f"{card['name']}.safetensors")
+
+
+def _add_head(path: Path, card: Mapping[str, Any]) -> Path:
+    told = card.get("base")
+    if not isinstance(told, dict):
+        raise CheckpointError(f"{path}: the card does not say for which model this head was made")
+    for name, file in list_models().items():
+        base: dict[str, Any] = {}
+        with suppress(CheckpointError):  # a damaged model has no head
+            base = read_card(file)
+        if made_for(card, base):
+            return _copy_head(path, base, added_head(name))
+    whose = f"{told.get('name')}@{str(told.get('hash'))[:12]}"
+    raise InputError(f"{path}: is the head of {whose}, which is not here; add that model first")
+
+
+def _copy_head(path: Path, base: Mapping[str, Any], target: Path) -> Path:
+    load_refiner(path, base, torch.device("cpu"), torch.float32)
+    return _copy(path, target)
+
+
+def _copy(path: Path, target: Path) -> Path:
+    if not (target.exists() and target.samefile(path)):
+        with replacing(target) as draft:
+            shutil.copyfile(path, draft)
     return target
 
 

@@ -117,10 +117,9 @@ def evaluate(
     """Predict every labelled face of ``data`` and compare.
 
     With boxes from annotations the true points serve for nothing but their tight box; with
-    a detector, ``find`` gives the boxes, best first. ``refine`` as in `LandmarkModel.predict`; the rate of
-    the network alone leaves a refinement head out. ``dataset`` asks for the points as a data set
-    of the model's training means them. Raises `InputError` when no face has landmarks of the scheme,
-    or the model knows no such data set.
+    a detector, ``find`` gives the boxes, best first. ``refine`` as in `LandmarkModel.predict`.
+    ``dataset`` asks for the points as a data set of the model's training means them. Raises
+    `InputError` when no face has landmarks of the scheme, or the model knows no such data set.
     """
     truth = _labelled(data, scheme)
     photos = [
@@ -156,8 +155,8 @@ def evaluate(
         extra += len(result.predictions) - len(pairs)
         problems += [result.problem] if result.problem else []
     seconds = time.perf_counter() - started
-    runs = (passes or (1 if boxes == "annotations" else 2)) * (2 if flip else 1)
-    rate = model.network_rate(len(scheme), batch) / runs
+    turns = passes or (1 if boxes == "annotations" else 2)
+    rate = model.network_rate(len(scheme), batch, passes=turns, flip=flip, refine=refine)
     return _compare(found, missed, scheme, extra, seconds, rate, tuple(problems))
 
 

@@ -14,8 +14,9 @@ from labelkit.figures import draw_attention
 from labelkit.geometry import Box
 from labelkit.images import ImageFile
 from labelkit.models.build import base, build_dslpt, build_tufa, refinement
+from labelkit.models.heads import FILE
 from labelkit.models.predictor import LandmarkModel, first_crop
-from labelkit.models.refiner import FILE, load_refiner, refiner_beside, save_refiner
+from labelkit.models.refiner import load_refiner, refiner_beside, save_refiner
 from labelkit.models.registry import load_model, save_model
 from labelkit.models.stream import Photo, predict_photos
 from labelkit.prediction import Prediction
@@ -26,7 +27,7 @@ SCHEME = load_scheme("ibug68")
 PLANE = SCHEME.plane.tolist()
 TINY = dict(backbone="resnet10t", channels=8, dim=16, layers=1, heads=2, hidden=32, strides=(4, 8))
 HEAD = replace(refinement(PLANE, size=32), **TINY)  # type: ignore[arg-type]  # by names, for brevity
-HEIGHTS = [tuple(0.2 * np.cos(np.arange(len(BUMPS)) + k)) for k in range(3)]
+HEIGHTS = [tuple(np.random.default_rng(i).normal(0, 0.1, len(BUMPS)).tolist()) for i in range(3)]
 KNOWN = Calibration(1.3, 0.9, 0.8, 1.5, *HEIGHTS)
 
 

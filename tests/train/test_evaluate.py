@@ -44,8 +44,10 @@ class PlaneModel:
     def id_of(self, refine: bool) -> str:
         return self.id
 
-    def network_rate(self, points: int, batch: int = 16) -> float:
-        return 100.0
+    def network_rate(
+        self, points: int, batch: int = 16, *, passes: int = 1, flip: bool = False, refine: bool = True
+    ) -> float:
+        return 100.0 / passes / (2 if flip else 1)
 
 
 def face(center: tuple[float, float], scale: float) -> np.ndarray:
