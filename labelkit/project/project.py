@@ -20,6 +20,7 @@ from labelkit.prelabel.runner import Prelabelling, PrelabelReport
 from labelkit.project.exporting import ExportOptions, ExportReport, export
 from labelkit.project.folder import FOLDERS, create_folder, keep_scheme, one_at_a_time
 from labelkit.project.importing import As, ImportReport, Source, import_dataset, read_for
+from labelkit.project.keeping import KeepingCalls
 from labelkit.project.looking import LookingCalls
 from labelkit.project.photos import Comparison, Heard, ScanReport, compare, scan
 from labelkit.project.settings import Settings, images_setting, read_settings, write_settings
@@ -44,7 +45,7 @@ def _state(name: FaceState | str) -> FaceState:
         raise InputError(f"{name!r} is no state of a face; there are {', '.join(FaceState)}") from error
 
 
-class Project(LookingCalls, TuningCalls):
+class Project(LookingCalls, TuningCalls, KeepingCalls):
     """A project folder: its photos, faces and labels, and what can be done with them.
 
         project = Project.create("work", images="photos/", scheme="ibug68")

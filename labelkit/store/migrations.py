@@ -6,19 +6,17 @@ as a whole or not at all; before the first step on an existing database it is co
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
 from labelkit import __version__
-from labelkit.atomic import replacing
 from labelkit.errors import StoreError
 from labelkit.store import tables
-from labelkit.store.database import Database, connect, in_one_line
+from labelkit.store.copying import copy_database
+from labelkit.store.database import Database
 
 
 @dataclass(frozen=True)
@@ -271,8 +269,5 @@ def _take(connection: Connection, step: Migration) -> None:
 def _back_up(path: Path) -> Path:
     """A copy beside the database, named with the present time; whole or not there at all."""
     copy = path.with_name(f"{path.stem}-{tables.now():%Y%m%d-%H%M%S}.backup{path.suffix}")
-    with in_one_line(copy), replacing(copy) as draft:
-        draft.touch()
-        with closing(connect(path)) as source, closing(sqlite3.connect(draft)) as target:
-            source.backup(target)
+    copy_database(path, copy)
     return copy

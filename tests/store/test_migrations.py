@@ -10,7 +10,7 @@ import pytest
 import labelkit
 from labelkit.errors import StoreError
 from labelkit.scheme import Scheme
-from labelkit.store import NewImage, Store, migrations, tables
+from labelkit.store import NewImage, Store, copying, migrations, tables
 from labelkit.store.migrations import MIGRATIONS, Migration
 
 SECOND = Migration(
@@ -100,7 +100,7 @@ def test_no_step_is_taken_when_no_copy_can_be_made(old: Path, monkeypatch: pytes
     def full(path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(migrations, "replacing", full)
+    monkeypatch.setattr(copying, "replacing", full)
     with pytest.raises(StoreError, match=r"backup\.db: cannot be written \(No space left on device\)"):
         Store.open(old)
     assert query(old, "SELECT name FROM migrations") == [(step.name,) for step in MIGRATIONS]

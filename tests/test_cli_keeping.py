@@ -1,0 +1,63 @@
+"""``labelkit backup`` and ``restore``, as somebody types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from labelkit.cli import app
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    Image.new("RGB", (80, 80)).save("photos/a.png")
+    run("new", "work", "--images", "photos", "--scheme", "ibug68")
+    return tmp_path / "work"
+
+
+def run(*words: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_there_and_back() -> None:
+    told = run("backup", "work", "-o", "a.zip").stdout
+    assert "labelkit restore a.zip" in told
+    again = run("restore", "a.zip", "again").stdout
+    assert "1 photo in photos" in again
+    assert json.loads(run("status", "again", "--json").stdout)["photos"]["total"] == 1
+
+
+def test_a_backup_without_a_name_gets_one_and_json_is_json() -> None:
+    facts = json.loads(run("backup", "work", "--json").stdout)
+    assert Path(facts["path"]).is_file()
+    assert facts["path"].startswith("work-")
+    facts = json.loads(run("restore", facts["path"], "deep/er/again", "--json").stdout)
+    assert (facts["photos"], facts["found"]) == (1, 0)
+
+
+def test_where_the_photos_are_not_the_next_step_is_told() -> None:
+    run("backup", "work", "-o", "a.zip")
+    result = run("restore", "a.zip", "deep/er/again")
+    assert "labelkit relocate deep/er/again --images FOLDER" in result.stdout
+    assert ": 0 of 1; a backup holds none" in result.stderr
+
+
+def test_problems_are_one_line() -> None:
+    run("backup", "work", "-o", "a.zip")
+    for words in (
+        ("restore", "a.zip", "work"),
+        ("restore", "photos/a.png", "x"),
+        ("restore", "none.zip", "x"),
+        ("backup", "work", "-o", "photos/a.png"),
+    ):
+        told = run(*words, code=1).stderr
+        assert told.startswith("labelkit: ")
+        assert told.count("\n") == 1
