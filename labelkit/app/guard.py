@@ -42,6 +42,15 @@ def own_hosts(address: str, more: Iterable[str] = ()) -> frozenset[str]:
     return frozenset(_bracketed(host.lower()) for host in hosts)
 
 
+def page_origins(hosts: Iterable[str], names: Iterable[str], port: int) -> list[str]:
+    """Whose pages may open a web socket, as HOST:PORT: the server's own, and those of its further
+    ``names`` at the usual ports too, since behind a proxy browsers know nothing of ``port``."""
+    # Bokeh takes an origin without a port for one of port 80, be it HTTPS, and cannot split IPv6
+    # addresses from their ports.
+    own = {f"{host}:{port}" for host in hosts if ":" not in host}
+    return sorted(own | {f"{name.lower()}:80" for name in names})
+
+
 def _addresses(name: str) -> set[str]:
     try:
         return {str(entry[4][0]) for entry in socket.getaddrinfo(name, None)}

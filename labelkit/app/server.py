@@ -18,7 +18,7 @@ from bokeh.server.server import Server
 from tornado.ioloop import IOLoop
 from tornado.websocket import WebSocketClosedError
 
-from labelkit.app.guard import is_loopback, own_hosts
+from labelkit.app.guard import is_loopback, own_hosts, page_origins
 from labelkit.app.login import Gate, LoginHandler, LogoutHandler
 from labelkit.app.media import ExportHandler, FaceHandler, PhotoHandler
 from labelkit.app.session import PAGES, open_session
@@ -56,7 +56,7 @@ def serve(
     with Project.open(folder) as project:
         users = _users(folder, host)
         shared = Shared(project, users)
-        server = _server(shared, port, host, own_hosts(host, names))
+        server = _server(shared, port, host, tuple(names))
         _run(server, lambda: heard(f"http://{_shown(host)}:{server.port}/"))
 
 
@@ -73,8 +73,9 @@ def _users(folder: Path, host: str) -> Users | None:
     return users
 
 
-def _server(shared: Shared, port: int, host: str, hosts: frozenset[str]) -> Server:
+def _server(shared: Shared, port: int, host: str, names: tuple[str, ...]) -> Server:
     _prepare_panel()
+    hosts = own_hosts(host, names)
     settings = {"shared": shared, "hosts": hosts}
     handlers: list[tuple[str, Any, dict[str, Any]]] = [
         (r"/media/photo/(\d{1,12})", PhotoHandler, settings),
@@ -96,8 +97,7 @@ def _server(shared: Shared, port: int, host: str, hosts: frozenset[str]) -> Serv
             port=port,
             address=host,
             title=f"{shared.project.settings.name} · labelkit",
-            # Bokeh cannot split IPv6 addresses from their ports.
-            websocket_origin=[f"{name}:{port}" for name in sorted(hosts) if ":" not in name],
+            websocket_origin=page_origins(hosts, names, port),
             extra_patterns=handlers,
             ico_path=str(resources.files("labelkit.app").joinpath("static/favicon.ico")),
             unused_session_lifetime_milliseconds=_FORGET,

@@ -10,10 +10,12 @@ import warnings
 from pathlib import Path
 
 import pytest
+from bokeh.server.util import check_allowlist
 from PIL import Image
 from tornado.websocket import WebSocketClosedError
 
 from labelkit.app import serve
+from labelkit.app.guard import own_hosts, page_origins
 from labelkit.app.server import without_closed_pages
 from labelkit.errors import InputError
 from labelkit.project import Project
@@ -41,3 +43,20 @@ def test_a_page_that_was_closed_is_no_fault_and_others_are(caplog: pytest.LogCap
         loop.call_exception_handler({"message": "never retrieved", "exception": ValueError("a fault")})
         assert len(caplog.records) == 1
     loop.close()
+
+
+@pytest.mark.parametrize(
+    ("page", "let_in"),
+    [
+        ("127.0.0.1:5006", True),
+        ("labels.example.org:5006", True),
+        ("labels.example.org", True),  # what a browser says of http and https at their usual ports
+        ("127.0.0.1", False),
+        ("labels.example.org:8000", False),
+        ("other.example.org", False),
+    ],
+)
+def test_pages_behind_a_proxy_are_let_in_by_further_names(page: str, let_in: bool) -> None:
+    names = ("Labels.example.org",)
+    origins = page_origins(own_hosts("127.0.0.1", names), names, 5006)
+    assert check_allowlist(page, origins) is let_in
