@@ -62,6 +62,7 @@ class Calibration:
     tilt: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
+        """As it stands in a card; `from_dict` reads it."""
         return asdict(self)
 
     @classmethod

@@ -125,18 +125,22 @@ class Box:
 
     @property
     def xyxy(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom, image px."""
         return (self.x0, self.y0, self.x1, self.y1)
 
     @property
     def width(self) -> float:
+        """In px, always positive."""
         return self.x1 - self.x0
 
     @property
     def height(self) -> float:
+        """In px, always positive."""
         return self.y1 - self.y0
 
     @property
     def center(self) -> tuple[float, float]:
+        """x and y of the middle, image px."""
         return ((self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2)
 
     def iou(self, other: Box) -> float:
@@ -199,6 +203,7 @@ class Similarity:
 
     @property
     def scale(self) -> float:
+        """By how much lengths grow."""
         return math.hypot(self.a, self.b)
 
     @property
@@ -220,6 +225,7 @@ class Similarity:
         return np.asarray(points, np.float64) @ self.linear.T + (self.tx, self.ty)
 
     def inverse(self) -> Similarity:
+        """The similarity that leads back."""
         square = self.a**2 + self.b**2
         a, b = self.a / square, -self.b / square
         return Similarity(a, b, -(a * self.tx - b * self.ty), -(b * self.tx + a * self.ty))

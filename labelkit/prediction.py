@@ -84,10 +84,14 @@ class Model(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What people call it."""
+        ...
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Name and content hash, ``name@0123456789ab``: which weights these are."""
+        ...
 
     def predict(
         self,

@@ -26,6 +26,8 @@ from labelkit.errors import InputError
 
 
 class BoxSource(StrEnum):
+    """Where the faces' boxes come from."""
+
     ANNOTATIONS = "annotations"
     DETECTOR = "detector"
 

@@ -12,6 +12,8 @@ from labelkit.cli.project import Author, ProjectDir, user
 
 
 class Decision(StrEnum):
+    """What may be decided about a face."""
+
     REVIEWED = "reviewed"
     RETURNED = "returned"
     REJECTED = "rejected"

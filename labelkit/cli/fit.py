@@ -28,6 +28,8 @@ _QUIET = 30.0
 
 
 class Report(Protocol):
+    """Hears how far a training is."""
+
     def __call__(self, progress: Progress) -> None: ...
 
 

@@ -39,15 +39,21 @@ Format = Annotated[str, typer.Option("--format", help="wflw, 300w, coco, csv and
 
 
 class Counts(StrEnum):
+    """What imported labels count as."""
+
     CONFIRMED = "confirmed"
     TO_REVIEW = "to-review"
 
 
 class Only(StrEnum):
+    """Which faces are prelabelled, where not all are."""
+
     NEW = "new"
 
 
 class Order(StrEnum):
+    """The orders of the queue."""
+
     UNCERTAIN = "uncertain"
     WORST = "worst"
     RANDOM = "random"
@@ -56,6 +62,8 @@ class Order(StrEnum):
 
 
 class By(StrEnum):
+    """What a split never tears apart."""
+
     PHOTO = "photo"
     PERSON = "person"
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 class BoxSource(StrEnum):
+    """Where the faces' boxes come from."""
+
     DETECTOR = "detector"
     ANNOTATIONS = "annotations"
 

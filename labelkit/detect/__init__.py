@@ -40,7 +40,9 @@ class Detector(Protocol):
     """Whatever finds faces."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What its boxes say as their ``source``; `boxrules` goes by it."""
+        ...
 
     def detect(self, image: RGBImage) -> list[Box]:
         """The faces in an image (H, W, 3) of uint8 RGB: boxes of kind ``detector`` in image px,

@@ -68,6 +68,7 @@ class LandmarkModel:
 
     @property
     def name(self) -> str:
+        """The name in the model's card."""
         return str(self.card["name"])
 
     @property

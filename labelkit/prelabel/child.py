@@ -119,6 +119,7 @@ def predictor(model: LandmarkModel, passes: int | None = None, flip: bool = Fals
 
 
 def main(arguments: list[str]) -> int:
+    """The process itself: the project's folder and the job's number; returns the exit code."""
     folder, job_id = Path(arguments[0]), int(arguments[1])
     return 0 if work(folder, job_id, lambda job: _load(folder, job)) else 1
 

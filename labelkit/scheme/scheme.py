@@ -78,6 +78,7 @@ class Scheme:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
+        """The names of the points, in their order."""
         return tuple(p.name for p in self.points)
 
     @cached_property

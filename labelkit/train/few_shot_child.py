@@ -238,6 +238,7 @@ class _Curve:
 
 
 def main(arguments: Sequence[str]) -> int:
+    """The process itself: the project's folder and the job's number; returns the exit code."""
     return 0 if work(Path(arguments[0]), int(arguments[1])) else 1
 
 

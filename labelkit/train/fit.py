@@ -50,7 +50,9 @@ class Packed(Protocol):
     """A recipe that says how large faces are packed."""
 
     @property
-    def pack_size(self) -> int: ...
+    def pack_size(self) -> int:
+        """The side of the crops in a `FacePack`, px."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,17 @@ class FitPaths:
 
     @property
     def state(self) -> Path:
+        """From which a run goes on."""
         return self.model.with_suffix(".state.safetensors")
 
     @property
     def csv(self) -> Path:
+        """Loss and error over the steps."""
         return self.model.with_suffix(".csv")
 
     @property
     def png(self) -> Path:
+        """The same, drawn."""
         return self.model.with_suffix(".png")
 
 
