@@ -33,7 +33,9 @@ __all__ = [
     "detect_faces",
     "draw",
     "evaluate",
+    "example_photos",
     "gallery",
+    "load_image",
     "load_model",
     "load_scheme",
     "read",
@@ -57,7 +59,9 @@ _HOMES = {
     "detect_faces": "detect",
     "draw": "notebook.canvas",
     "evaluate": "train.evaluate",
+    "example_photos": "studio.practice",
     "gallery": "notebook.gallery",
+    "load_image": "images",
     "load_model": "models.registry",
     "load_scheme": "scheme",
     "read": "formats",
@@ -71,6 +75,7 @@ if TYPE_CHECKING:
     from labelkit.errors import LabelkitError
     from labelkit.formats import read, write
     from labelkit.geometry import Box
+    from labelkit.images import load_image
     from labelkit.landmarks import Landmarks
     from labelkit.models.registry import load_model
     from labelkit.notebook.canvas import draw
@@ -81,6 +86,7 @@ if TYPE_CHECKING:
     from labelkit.queue import QueueItem
     from labelkit.scheme import Scheme, load_scheme
     from labelkit.studio import SchemeStudio
+    from labelkit.studio.practice import example_photos
     from labelkit.train.evaluate import Evaluation, evaluate
 else:
     # Hidden from type checkers, to which it would make every misspelt name look right.

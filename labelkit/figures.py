@@ -19,8 +19,9 @@ from PIL import Image, ImageDraw, ImageFont
 from labelkit.atomic import replacing
 from labelkit.errors import FormatError, InputError
 from labelkit.geometry import Array
-from labelkit.overlay import PALETTE, Picture, Shape, draw_over, drawn, group_colours, rgb
+from labelkit.overlay import Picture, Shape, draw_over, drawn, rgb
 from labelkit.scheme import Scheme
+from labelkit.scheme.drawing import PALETTE, group_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -100,6 +100,12 @@ class ImageFile:
             raise ImageError(self.path, _reason(error)) from error
 
 
+def load_image(path: str | Path) -> RGBImage:
+    """The picture at ``path``, (H, W, 3) uint8 RGB, turned as its EXIF orientation says; raises
+    `ImageError`."""
+    return ImageFile(path).load()
+
+
 def shrunk(image: RGBImage, side: int) -> RGBImage:
     """``image`` with its longer side at ``side`` px; a smaller one is returned as it is."""
     height, width = image.shape[:2]

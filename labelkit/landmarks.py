@@ -76,6 +76,10 @@ class Landmarks:
 
     __hash__ = None  # type: ignore[assignment]  # arrays inside: equal by value, not hashable
 
+    def __repr__(self) -> str:
+        missing = int((~self.present).sum())
+        return f"<Landmarks: {len(self)} points of {self.scheme!r}{f', {missing} not there' * bool(missing)}>"
+
     @property
     def present(self) -> NDArray[np.bool_]:
         """Which points are there, (N,)."""

@@ -17,6 +17,7 @@ from labelkit.landmarks import Landmarks
 from labelkit.prediction import Prediction
 from labelkit.sampling import sample_crop
 from labelkit.scheme import Scheme
+from labelkit.scheme.drawing import group_colours
 
 Picture = NDArray[np.uint8]
 
@@ -29,21 +30,11 @@ Shape = tuple[Points, Scheme] | tuple[Points, Scheme, str]
 #: The whole photo, or the square around the points.
 View = Literal["photo", "face"]
 
-#: Okabe and Ito's colours, which people with any kind of colour vision tell apart. Their black
-#: is left out because it outlines the dots.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
-
 #: How much of its colour fills an ellipse.
 _FILL = 0.22
 
 #: cv2 takes places in 1/16 px.
 _SHIFT, _STEPS = 4, 16
-
-
-def group_colours(scheme: Scheme) -> dict[str, str]:
-    """A colour (#RRGGBB) for every group of the scheme, in the order of their first points."""
-    groups = dict.fromkeys(point.group for point in scheme.points)
-    return {group: PALETTE[i % len(PALETTE)] for i, group in enumerate(groups)}
 
 
 def drawn(points: Sequence[int], closed: bool) -> list[int]:

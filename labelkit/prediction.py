@@ -71,6 +71,10 @@ class Prediction:
 
     __hash__ = None  # type: ignore[assignment]  # arrays inside: equal by value, not hashable
 
+    def __repr__(self) -> str:
+        spread = "" if np.isfinite(self.cov).any() else ", without spread"
+        return f"<Prediction: {len(self)} points of {self.scheme!r} by {self.model}{spread}>"
+
     def landmarks(self) -> Landmarks:
         """The points as landmarks in the state ``predicted``."""
         return Landmarks(self.scheme, self.xy, State.PREDICTED)

@@ -2,11 +2,13 @@
 
 Whatever takes long tells a function ``heard(done, total)``. In a notebook, where nobody gave one,
 that is a bar of ipywidgets, which leaves one line of text when it is done: a saved notebook then
-says what happened, and holds no dead widget. The command line draws its own bars.
+says what happened, and holds no dead widget. The command line draws its own bars. What whoever works
+here ought to know once, such as the terms of a model, is said by `say_once`.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +17,9 @@ from typing import Any, Protocol
 
 #: Told how many of how many are done.
 Heard = Callable[[int, int], None]
+
+_log = logging.getLogger("labelkit")
+_said: set[str] = set()
 
 #: Seconds after which something is shown at all.
 _PATIENCE = 0.5
@@ -33,6 +38,20 @@ def in_notebook() -> bool:
     """Whether this process is the kernel of a notebook."""
     shell = sys.modules.get("IPython")
     return shell is not None and hasattr(shell.get_ipython(), "kernel")
+
+
+def say_once(text: str, about: str = "") -> None:
+    """Say a line the first time in this process: below the cell of a notebook, elsewhere as a warning of
+    the log ``labelkit``. ``about`` is what must not have been told yet, by default the line itself."""
+    if (about or text) in _said:
+        return
+    _said.add(about or text)
+    if in_notebook():
+        from IPython.display import display
+
+        display({"text/plain": text}, raw=True)  # type: ignore[no-untyped-call]
+    else:
+        _log.warning("%s", text)
 
 
 @contextmanager

@@ -363,7 +363,7 @@ def test_doctor() -> None:
 
 
 def test_terms_are_said_on_stderr(photos: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labelkit.models.registry._terms_said", set())
+    monkeypatch.setattr("labelkit.progress._said", set())
     args = ["--scheme", "ibug68", "--model", tiny, "-o", "out.json"]
     result = run("predict", photos / "astronaut.png", *args)
     assert result.stderr.count("for tests only") == 1

@@ -16,8 +16,8 @@ from PIL import Image, ImageColor
 from labelkit.errors import FormatError, InputError
 from labelkit.figures import Tile, contact_sheet, draw_scheme, draw_tile, place_labels, training_curves
 from labelkit.landmarks import Landmarks
-from labelkit.overlay import PALETTE, group_colours
 from labelkit.scheme import Curve, Point, Scheme, load_scheme
+from labelkit.scheme.drawing import PALETTE, group_colours
 
 TITLE = 20  # height of a tile's title bar
 

@@ -12,7 +12,15 @@ from PIL import Image, ImageSequence
 
 from labelkit import images
 from labelkit.errors import ImageError, InputError, UnavailableError
-from labelkit.images import ImageFile, decode_ahead, example_faces, find_images, image_below, shrunk
+from labelkit.images import (
+    ImageFile,
+    decode_ahead,
+    example_faces,
+    find_images,
+    image_below,
+    load_image,
+    shrunk,
+)
 
 # Four flat quarters, no two alike, so that every orientation looks different; blocks of 16 px
 # survive JPEG nearly unchanged.
@@ -414,3 +422,9 @@ def test_a_name_that_no_file_can_have_is_an_error_of_that_picture(tmp_path):
         image_below(tmp_path, "a\0b.png")
     with pytest.raises(ImageError):
         image_below(tmp_path, "ring.png").load()
+
+
+def test_a_picture_is_loaded_by_its_path(tmp_path):
+    file = saved(tmp_path / "a.png", quarters())
+    np.testing.assert_array_equal(load_image(file.path), quarters())
+    np.testing.assert_array_equal(load_image(str(file.path)), file.load())

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from labelkit import progress
-from labelkit.progress import in_notebook, show_progress, told
+from labelkit.progress import in_notebook, say_once, show_progress, told
 
 
 @pytest.fixture
@@ -76,3 +76,18 @@ def test_this_is_no_notebook_and_asking_loads_no_ipython() -> None:
         "assert not {'IPython', 'ipywidgets'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_is_to_be_known_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(progress, "_said", set())
+    for text, about in (
+        ("model a: terms", "terms"),
+        ("model b: terms", "terms"),
+        ("other", ""),
+    ):
+        say_once(text, about)
+    say_once("other")
+    assert [record.getMessage() for record in caplog.records] == ["model a: terms", "other"]
+    assert {record.levelname for record in caplog.records} == {"WARNING"}

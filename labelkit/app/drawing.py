@@ -1,80 +1,10 @@
-"""Drawings in SVG that take their colours from the page, so that they suit light and dark alike."""
+"""Charts in SVG that take their colours from the page, so that they suit light and dark alike."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from labelkit.app.parts import esc
-from labelkit.geometry import Array
-from labelkit.overlay import group_colours
-from labelkit.scheme import Scheme
-
-#: What a place on the plane is multiplied by.
-_UNIT = 300
-
-
-def scheme_svg(
-    scheme: Scheme,
-    weights: Sequence[float] | None = None,
-    titles: Sequence[str] = (),
-    arrows: Array | None = None,
-) -> str:
-    """The points and curves of a scheme on the plane.
-
-    ``weights`` (N,) 0 to 1 colour the points from calm to alarming instead of by their groups;
-    ``titles`` are shown for the point under the pointer, by default its name and definition;
-    ``arrows`` (N, 2) are drawn from the points, in plane units.
-    """
-    colours = group_colours(scheme)
-    x0, y0, x1, y1 = scheme.plane_box
-    margin = 0.06 * max(x1 - x0, y1 - y0)
-    view = " ".join(
-        f"{_UNIT * value:.1f}"
-        for value in (x0 - margin, y0 - margin, x1 - x0 + 2 * margin, y1 - y0 + 2 * margin)
-    )
-    lines = "".join(_curve(scheme.plane[list(curve.points)], curve.closed) for curve in scheme.curves)
-    dots = []
-    for number, point in enumerate(scheme.points):
-        told = titles[number] if titles else f"{number} {point.name}: {point.definition}"
-        colour = colours[point.group] if weights is None else heat(weights[number])
-        dots.append(
-            f'<circle cx="{_UNIT * point.x:.1f}" cy="{_UNIT * point.y:.1f}" r="4.2" fill="{colour}" '
-            f'stroke="var(--lk-surface)" stroke-width="1"><title>{esc(told)}</title></circle>'
-        )
-    return (
-        f'<svg class="chart scheme" viewBox="{view}" role="img" aria-label="{esc(scheme.name)}" '
-        f'style="width:100%;max-height:620px;display:block;overflow:visible">'
-        f"{lines}{_arrows(scheme, arrows)}{''.join(dots)}</svg>"
-    )
-
-
-def _arrows(scheme: Scheme, arrows: Array | None) -> str:
-    if arrows is None:
-        return ""
-    return "".join(
-        f'<line x1="{_UNIT * x:.1f}" y1="{_UNIT * y:.1f}" x2="{_UNIT * (x + dx):.1f}" '
-        f'y2="{_UNIT * (y + dy):.1f}" stroke="var(--lk-accent)" stroke-width="3" stroke-linecap="round"/>'
-        for (x, y), (dx, dy) in zip(scheme.plane, arrows, strict=True)
-        if dx or dy
-    )
-
-
-def _curve(points: Array, closed: bool) -> str:
-    if len(points) < 2:
-        return ""
-    path = " ".join(f"{_UNIT * x:.1f},{_UNIT * y:.1f}" for x, y in points)
-    tag = "polygon" if closed else "polyline"
-    return f'<{tag} points="{path}" fill="none" stroke="var(--lk-strong)" stroke-width="1.4"/>'
-
-
-def heat(share: float) -> str:
-    """From blue over grey to yellow as in cividis, which reads alike for all kinds of sight; it begins
-    lighter, so as to be seen on a dark page."""
-    stops = ((58, 104, 180), (112, 122, 140), (172, 156, 98), (250, 208, 50))
-    place = min(max(share, 0.0), 1.0) * (len(stops) - 1)
-    low = min(int(place), len(stops) - 2)
-    mixed = (a + (b - a) * (place - low) for a, b in zip(stops[low], stops[low + 1], strict=True))
-    return "rgb({:.0f} {:.0f} {:.0f})".format(*mixed)
 
 
 def histogram(

@@ -9,7 +9,6 @@ import numpy as np
 import panel as pn
 
 from labelkit.app import parts
-from labelkit.app.drawing import scheme_svg
 from labelkit.app.parts import esc
 from labelkit.app.session import Session
 from labelkit.app.thumbs import face_crop, face_source, square
@@ -17,13 +16,11 @@ from labelkit.app.widgets import OddFaces
 from labelkit.geometry import Array, Crop
 from labelkit.project.judging import JUDGED, agreement, fresh_oddities
 from labelkit.quality import Agreement
+from labelkit.quality.drawing import LONGER, agreement_svg
 from labelkit.store import FINISHED, Store, StoredFace, StoredOddity
 
 #: So many odd faces are shown, lines about habits told, and points listed.
 _MOST, _LINES, _POINTS = 12, 8, 6
-
-#: Habits are drawn so many times as long as they are.
-_LONGER = 4
 
 
 @dataclass(frozen=True)
@@ -134,13 +131,6 @@ def _habit(one: Agreement, point: int) -> str:
 
 def _map(one: Agreement) -> str:
     """The scheme with an arrow for each habit."""
-    high = max(float(np.nanmax(one.distance)), 1e-9) if np.isfinite(one.distance).any() else 1.0
-    weights = np.nan_to_num(one.distance / high).tolist()
-    titles = [
-        f"{name}: {distance:.2f} % apart" if np.isfinite(distance) else f"{name}: not compared"
-        for name, distance in zip(one.scheme.names, one.distance, strict=True)
-    ]
-    arrows = np.where(one.sure[:, None], np.nan_to_num(one.habit), 0.0) * _LONGER * 0.0076
-    picture = scheme_svg(one.scheme, weights, titles, arrows)
-    told = f"Lines: where {esc(one.second)} places a point as a habit, {_LONGER} times as long as it is."
+    picture = agreement_svg(one)
+    told = f"Lines: where {esc(one.second)} places a point as a habit, {LONGER} times as long as it is."
     return f"{picture}<p class='muted small'>{told}</p>"

@@ -6,12 +6,13 @@ from __future__ import annotations
 import panel as pn
 
 from labelkit.app import parts
-from labelkit.app.drawing import bars, histogram, scheme_svg
+from labelkit.app.drawing import bars, histogram
 from labelkit.app.judging import cards, judge
 from labelkit.app.parts import esc
 from labelkit.app.session import Session, problem
 from labelkit.app.shared import Pulse
 from labelkit.project.corrections import Corrections, collect
+from labelkit.scheme.drawing import scheme_svg
 
 #: So many points are named in the list of the worst.
 _WORST = 12

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import panel as pn
 
 from labelkit.app import parts
-from labelkit.app.drawing import scheme_svg
 from labelkit.app.parts import esc
 from labelkit.app.session import Session, problem
 from labelkit.app.shared import Pulse
 from labelkit.scheme import Scheme
+from labelkit.scheme.drawing import scheme_svg
 
 if TYPE_CHECKING:
     from labelkit.studio import SchemeStudio

@@ -6,7 +6,6 @@ landmark network. ``labelkit fit detector`` trains one.
 
 from __future__ import annotations
 
-import logging
 import math
 from dataclasses import asdict, dataclass
 from importlib import resources
@@ -21,6 +20,7 @@ from labelkit.detect.boxes import checked, suppressed
 from labelkit.errors import CheckpointError, UnavailableError
 from labelkit.geometry import Array, Box, freeze
 from labelkit.images import RGBImage, shrunk
+from labelkit.progress import say_once
 
 if TYPE_CHECKING:
     from labelkit.detect.network import FaceNet, FaceNetConfig
@@ -37,9 +37,6 @@ _SAME_BOX = 0.6
 
 #: Images are filled up to a multiple of this, the largest stride.
 _MULTIPLE = 32
-
-_log = logging.getLogger("labelkit")
-_terms_said: set[str] = set()
 
 _Values = NDArray[np.floating[Any]]
 
@@ -146,7 +143,8 @@ def load_network(path: Path) -> FaceNet:
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: its network cannot be built ({error})") from error
-    _say_terms(card)
+    if card.get("terms"):
+        say_once(f"face detector: {card['terms']}")
     return network.requires_grad_(False).eval()
 
 
@@ -156,13 +154,6 @@ def save_network(path: Path, network: FaceNet, config: FaceNetConfig, card: dict
     from labelkit.checkpoint import save_checkpoint
 
     return save_checkpoint(path, tensors, {"kind": "detector", "architecture": asdict(config), **card})
-
-
-def _say_terms(card: dict[str, Any]) -> None:
-    terms = str(card.get("terms", ""))
-    if terms and terms not in _terms_said:
-        _terms_said.add(terms)
-        _log.warning("face detector: %s", terms)
 
 
 def _overlap(one: Array, many: Array) -> Array:

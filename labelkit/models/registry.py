@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import shutil
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from labelkit.models.refiner import KIND as HEAD
 from labelkit.models.refiner import load_refiner, refiner_beside
 from labelkit.models.tufa import TUFA
 from labelkit.models.tuned import PointHeads
+from labelkit.progress import say_once
 
 __all__ = [
     "add_model",
@@ -34,9 +34,6 @@ __all__ = [
     "save_model",
     "user_models",
 ]
-
-_log = logging.getLogger("labelkit")
-_terms_said: set[str] = set()
 
 #: What a model may be called: its name becomes a file's.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -186,7 +183,5 @@ def _heads(path: Path, tensors: Mapping[str, Tensor], network: TUFA) -> PointHea
 
 
 def _say_terms(card: Mapping[str, Any]) -> None:
-    terms = str(card.get("terms", ""))
-    if terms and terms not in _terms_said:
-        _terms_said.add(terms)
-        _log.warning("model %s: %s", card.get("name"), terms)
+    if terms := str(card.get("terms", "")):
+        say_once(f"model {card.get('name')}: {terms}", about=terms)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from labelkit.project.photos import all_images
@@ -46,6 +48,21 @@ class Status:
     def faces(self) -> int:
         """How many faces there are, those with no face to label not counted."""
         return sum(self.states.values()) - self.states[FaceState.NO_FACE]
+
+    def _repr_html_(self) -> str:
+        title = f"<b>{escape(self.name)}</b>: scheme {escape(self.scheme)}, {self.points} points"
+        rows = [
+            ("photos", {"in all": self.photos.total, "missing": self.photos.missing}),
+            ("faces", {state.value: count for state, count in self.states.items()}),
+            ("predicted by", self.models),
+            ("annotated by", self.annotators),
+        ]
+        told = "".join(f"<br/>{what}: {text}" for what, counts in rows if (text := _counted(counts)))
+        return f"<div>{title}{told}</div>"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{escape(name)} {count:,}" for name, count in counts.items() if count)
 
 
 def look(store: Store, folder: Path, settings: Settings) -> Status:

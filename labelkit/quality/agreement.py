@@ -10,6 +10,7 @@ of all habits that are told one in twenty is chance (Benjamini and Hochberg 1995
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,9 @@ from labelkit.errors import InputError
 from labelkit.geometry import PLANE_IOD, Array
 from labelkit.quality.shapes import place
 from labelkit.scheme import Scheme
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Of fewer faces nothing can be said about habits.
 LEAST_FACES = 3
@@ -63,6 +67,29 @@ class Agreement:
         points that both placed."""
         known = self.distance[np.isfinite(self.distance)]
         return float(known.mean()) if len(known) else float("nan")
+
+    def __repr__(self) -> str:
+        return f"<Agreement of {self.first} and {self.second} on {self.faces} faces: {self.mean:.2f} % apart>"
+
+    def _repr_html_(self) -> str:
+        from labelkit.quality.drawing import agreement_html  # which draws what this module defines
+
+        return agreement_html(self)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row for every point, in % of the eye distance: ``habit_x`` and ``habit_y`` (mean of second
+        less first; x to the viewer's right, y down), ``scatter``, ``distance``, ``sure`` and ``faces``."""
+        import pandas as pd
+
+        columns = {
+            "habit_x": self.habit[:, 0],
+            "habit_y": self.habit[:, 1],
+            "scatter": self.scatter,
+            "distance": self.distance,
+            "sure": self.sure,
+            "faces": self.counts,
+        }
+        return pd.DataFrame(columns, index=pd.Index(self.scheme.names, name="point"))
 
     def in_words(self) -> list[str]:
         """The habits, a line each: "bob places all points of brow_left 2.1 % higher than ann"."""

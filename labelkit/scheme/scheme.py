@@ -71,6 +71,14 @@ class Scheme:
     def __hash__(self) -> int:
         return hash((self.name, self.version, self.points))
 
+    def __repr__(self) -> str:
+        return f"<Scheme {self.name!r}: {len(self)} points>"
+
+    def _repr_html_(self) -> str:
+        from labelkit.scheme.drawing import scheme_html  # which draws what this module defines
+
+        return scheme_html(self)
+
     @cached_property
     def plane(self) -> Array:
         """Positions on the plane, (N, 2), read-only."""

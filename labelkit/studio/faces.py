@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -156,10 +156,12 @@ def portraits() -> Iterator[Example]:
 
 
 def variations(faces: Sequence[Framed]) -> Iterator[Framed]:
-    """Faces made of others by light, turn and scale; as many as anybody asks for, in turn."""
-    for change in _CHANGES:
+    """Faces made of others by light, turn and scale, in turn: by one change each, then by two."""
+    for changes in (*((one,) for one in _CHANGES), *permutations(_CHANGES, 2)):
         for face in faces:
-            image, crop = change(face.image, face.crop)
+            image, crop = face.image, face.crop
+            for change in changes:
+                image, crop = change(image, crop)
             yield Framed(face.label, image, crop, face.shape)
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from labelkit import progress
 from labelkit.checkpoint import read_card, save_checkpoint
 from labelkit.errors import CheckpointError, InputError
-from labelkit.models import folders, registry
+from labelkit.models import folders
 from labelkit.models.registry import (
     add_model,
     add_to_card,
@@ -32,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nobody's own models, and a folder of bundled ones that holds nothing."""
     folder = tmp_path / "home"
     monkeypatch.setenv("LABELKIT_HOME", str(folder))
-    monkeypatch.setattr(registry, "_terms_said", set())
+    monkeypatch.setattr(progress, "_said", set())
     bundled = tmp_path / "bundled"
     bundled.mkdir()
     monkeypatch.setattr(folders, "model_folders", lambda: [user_models(), bundled])

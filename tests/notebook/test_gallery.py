@@ -99,3 +99,12 @@ def test_what_cannot_be_shown_is_refused() -> None:
         gallery([], most=0)
     with pytest.raises(InputError, match="of a project"):
         gallery([], only=[])
+
+
+def test_several_sets_of_points_are_compared_on_one_face() -> None:
+    both = (Landmarks(SCHEME, XY), Landmarks(SCHEME, XY + 9))
+    shown = gallery([(PHOTO, both, "a")], colours=["#ff0000", "blue"], size=96)
+    shapes = [(both[0], SCHEME, "#ff0000"), (both[1], SCHEME, "blue")]
+    assert np.array_equal(shown.pictures[0], draw_over(PHOTO, shapes, 96)[0])
+    with pytest.raises(InputError, match="2 colours are given for 1 sets"):
+        gallery([(PHOTO, both[0])], colours=["red", "blue"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from labelkit.errors import InputError
 from labelkit.geometry import Array, Box, Crop, Similarity
 from labelkit.landmarks import Face, Landmarks, State
 from labelkit.prediction import Prediction
@@ -141,3 +142,30 @@ def test_what_people_said_follows_points_through_a_change_of_the_scheme(full: Pr
     (found,) = full.agreement()
     assert len(found.distance) == 66
     np.testing.assert_allclose(found.distance, 100 * np.sqrt(2) / 76, rtol=0.05)
+
+
+def test_faces_are_a_table_for_pandas(full: Project, shapes: Array) -> None:
+    full.annotate(Face("3.png"), shapes[3], author="ann")
+    table = full.table()
+    assert list(table["image"]) == [f"{number}.png" for number in range(COUNT)]
+    assert table["state"].value_counts().to_dict() == {"predicted": COUNT - 1, "done": 1}
+    assert table["score"].dtype == float
+    assert table["revision"].tolist()[3] == 1
+    queue = full.queue(4)
+    assert list(full.table(queue)["image"]) == [item.face.image for item in queue]
+    assert list(full.table(queue)["reason"]) == [item.reason for item in queue]
+    assert list(full.table(full.outliers())["reason"]) == [one.reason for one in full.outliers()]
+    assert len(full.table([])) == 0
+    found = full.prediction(Face("3.png"))
+    assert found is not None
+    np.testing.assert_array_equal(found.xy, shapes[3])
+    with pytest.raises(InputError, match="no face 2"):
+        full.table([Face("3.png", 1)])
+
+
+def test_a_notebook_is_told_how_a_project_stands(full: Project, shapes: Array) -> None:
+    full.annotate(Face("3.png"), shapes[3], author="<ann>")
+    html = full._repr_html_()
+    assert f"faces: predicted {COUNT - 1}, done 1" in html
+    assert "predicted by: m@1 12" in html
+    assert "annotated by: &lt;ann&gt; 1" in html
