@@ -17,6 +17,7 @@ from labelkit.images import ImageFile, find_images, image_below
 from labelkit.landmarks import Annotation, Face, Landmarks
 from labelkit.prelabel.files import database, local_model
 from labelkit.prelabel.runner import Prelabelling, PrelabelReport
+from labelkit.project.describing import DescribingCalls
 from labelkit.project.exporting import ExportOptions, ExportReport, export
 from labelkit.project.folder import FOLDERS, create_folder, keep_scheme, one_at_a_time
 from labelkit.project.importing import As, ImportReport, Source, import_dataset, read_for
@@ -24,7 +25,6 @@ from labelkit.project.keeping import KeepingCalls
 from labelkit.project.looking import LookingCalls
 from labelkit.project.photos import Comparison, Heard, ScanReport, compare, scan
 from labelkit.project.settings import Settings, images_setting, read_settings, write_settings
-from labelkit.project.status import Status, look
 from labelkit.project.tuning import TuningCalls
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.scheme.change import SchemeChange, plan_change
@@ -45,7 +45,7 @@ def _state(name: FaceState | str) -> FaceState:
         raise InputError(f"{name!r} is no state of a face; there are {', '.join(FaceState)}") from error
 
 
-class Project(LookingCalls, TuningCalls, KeepingCalls):
+class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
     """A project folder: its photos, faces and labels, and what can be done with them.
 
         project = Project.create("work", images="photos/", scheme="ibug68")
@@ -123,10 +123,6 @@ class Project(LookingCalls, TuningCalls, KeepingCalls):
     def images(self) -> Path:
         """The image root, absolute."""
         return self.settings.image_root(self.folder)
-
-    def status(self) -> Status:
-        """How the project stands, in numbers."""
-        return look(self.store, self.folder, self.settings)
 
     # Photos
 
