@@ -38,11 +38,12 @@ from few_shot import POOL, Faces, sixteen, sixteen_scheme
 from labelkit import queue
 from labelkit.dataset import Sample
 from labelkit.formats import read
-from labelkit.geometry import Array
+from labelkit.geometry import Array, Crop
 from labelkit.landmarks import Landmarks
 from labelkit.metrics import bootstrap_interval
 from labelkit.models.fit import evenly
-from labelkit.models.predictor import LandmarkModel
+from labelkit.models.predictor import LandmarkModel, Placed, first_crop
+from labelkit.models.tufa import TUFA, Memory
 from labelkit.prediction import Prediction
 from labelkit.sampling import look, sample_crop
 from labelkit.scheme import Scheme
@@ -51,6 +52,67 @@ from labelkit.train.few_shot_loop import TuneConfig
 #: The side of the crop that faces are compared by.
 SIDE = 64
 
+#: Faces that are in the network at the same time.
+_BATCH = 16
+
+#: A place on the plane, or in the crop, and its mirror image.
+MIRROR = np.array([-1.0, 1.0])
+
+
+class Watched:
+    """Faces that are looked at again and again. What the network sees in the crops of the second pass is
+    kept until it is another network: fine-tuning heads of points leaves it as it is.
+
+    ``both`` also looks at the mirrored crops.
+    """
+
+    def __init__(self, faces: Faces, scheme: Scheme, both: bool = False) -> None:
+        self.faces, self._scheme, self._both = faces, scheme, both
+        self._network: TUFA | None = None
+        self._crops: list[Crop] = []
+        self._seen: list[tuple[Memory, Memory | None]] = []
+
+    def predict(self, model: LandmarkModel) -> list[Prediction]:
+        """What `LandmarkModel.predict` says in two passes; with ``both`` the spread is the distance to
+        the answers for the mirrored crop."""
+        if model.network is not self._network:
+            self._look(model)
+        made: list[Prediction] = []
+        for plain, mirrored in self._seen:
+            rows = slice(len(made), len(made) + _BATCH)
+            images, crops = self.faces.images[rows], self._crops[rows]
+            points = model.recall(plain, self._scheme.plane)
+            steps = plain.anchor_points
+            anchors = points[:, :0] if steps is None else steps[-1].double().cpu().numpy()
+            found = [Placed(*one) for one in zip(points, anchors, strict=True)]
+            told = model.told(images, crops, found, self._scheme.plane, self._scheme)
+            if mirrored is not None:
+                other = model.recall(mirrored, self._scheme.plane * MIRROR) * MIRROR
+                told = [_with_spread(one, *pair) for one, *pair in zip(told, points, other, strict=True)]
+            made += told
+        return made
+
+    def _look(self, model: LandmarkModel) -> None:
+        images, plane = self.faces.images, self._scheme.plane
+        self._network, self._crops, self._seen = model.network, [], []
+        for start in range(0, len(images), _BATCH):
+            rows = slice(start, start + _BATCH)
+            boxed = [first_crop(box, self._scheme) for box in self.faces.boxes[rows]]
+            points, anchors = model.place(images[rows], boxed, plane)
+            crops = [model.next_crop(*one, plane) for one in zip(boxed, points, anchors, strict=True)]
+            cut = [sample_crop(*one, model.size) for one in zip(images[rows], crops, strict=True)]
+            pixels, valid = np.stack([one[0] for one in cut]), np.stack([one[1] for one in cut])
+            flipped = [np.ascontiguousarray(one[:, :, ::-1]) for one in (pixels, valid)]
+            mirrored = model.remember(*flipped) if self._both else None
+            self._crops += crops
+            self._seen.append((model.remember(pixels, valid), mirrored))
+
+
+def _with_spread(made: Prediction, plain: Array, mirrored: Array) -> Prediction:
+    apart = (plain - mirrored) * made.crop.pixels_per_unit
+    variance = 0.5 * (apart**2).sum(axis=1) + 0.01  # a tenth of a pixel is never sure
+    return Prediction(made.xy, made.model, made.crop, made.scheme, variance[:, None, None] * np.eye(2))
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -58,59 +120,42 @@ class Setting:
 
     model: LandmarkModel
     scheme: Scheme
-    pool: Faces
-    test: Faces
+    pool: Watched
+    test: Watched
     fine_tune: Callable[..., Any]
     options: argparse.Namespace
 
 
-def predicted(model: LandmarkModel, faces: Faces, scheme: Scheme, spread: str) -> list[Prediction]:
-    """The model's answers; with ``flip`` their spread is the distance to those for mirror images."""
-    made = model.predict(faces.images, faces.boxes, scheme, passes=2)
-    if spread == "model":
-        return made
-    both = model.predict(faces.images, faces.boxes, scheme, passes=2, flip=True)
-    # The mean of both answers is half of their distance away; a tenth of a pixel is never sure.
-    return [
-        Prediction(one.xy, one.model, one.crop, one.scheme, _spread(2 * (mean.xy - one.xy)))
-        for one, mean in zip(made, both, strict=True)
-    ]
-
-
-def _spread(apart: Array) -> Array:
-    variance = 0.5 * (apart**2).sum(axis=1) + 0.01
-    return np.asarray(variance[:, None, None] * np.eye(2))
-
-
 def ordered(
-    order: str, made: Sequence[Prediction], faces: Faces, places: Sequence[int], scheme: Scheme, seed: int
+    order: str, made: Sequence[Prediction], faces: Faces, left: Sequence[int], scheme: Scheme, seed: int
 ) -> list[int]:
-    """The places in the pool in the order in which to work."""
+    """The places ``left`` in the pool in the order in which to work; ``made`` is of the whole pool."""
     if order == "random":
-        return [int(one) for one in queue.shuffled(places, seed)]
-    scores = [queue.score(one, None) for one in made]
+        return [int(one) for one in queue.shuffled(left, seed)]
+    scores = [queue.score(made[place], None) for place in left]
     if all(score is None for score in scores):
         sys.exit("the model does not say how sure it is: --spread flip")
     if order == "worst":
-        return [places[i] for i in np.argsort([-(score or 0.0) for score in scores], kind="stable")]
+        return [left[i] for i in np.argsort([-(score or 0.0) for score in scores], kind="stable")]
     looks = [
-        queue.Look(score, sample.image.path.name, None, queue.signature(one, scheme, seen(one, image)))
-        for score, sample, one, image in zip(scores, faces.samples, made, faces.images, strict=True)
+        queue.Look(score, faces.samples[place].image.path.name, None, seen(made[place], faces, place, scheme))
+        for place, score in zip(left, scores, strict=True)
     ]
-    return [places[i] for i in queue.spread_out(looks)]
+    return [left[i] for i in queue.spread_out(looks)]
 
 
-def seen(made: Prediction, image: Any) -> bytes:
-    return look(sample_crop(image, made.crop, SIDE)[0])
+def seen(made: Prediction, faces: Faces, place: int, scheme: Scheme) -> bytes | None:
+    return queue.signature(made, scheme, look(sample_crop(faces.images[place], made.crop, SIDE)[0]))
 
 
 def labelled(setting: Setting, places: Sequence[int], seed: int) -> list[Sample]:
     """What the simulated labeller says about faces of the pool; the same whenever they are asked."""
     samples = []
     for place in places:
-        hand = np.random.default_rng((seed, place)).normal(0, 1, setting.pool.true[place].shape)
-        xy = setting.pool.true[place] + hand * setting.options.noise / 100 * setting.pool.unit[place]
-        sample = setting.pool.samples[place]
+        faces = setting.pool.faces
+        hand = np.random.default_rng((seed, place)).normal(0, 1, faces.true[place].shape)
+        xy = faces.true[place] + hand * setting.options.noise / 100 * faces.unit[place]
+        sample = faces.samples[place]
         samples.append(Sample(sample.image, sample.box, Landmarks(setting.scheme, xy)))
     return samples
 
@@ -118,18 +163,15 @@ def labelled(setting: Setting, places: Sequence[int], seed: int) -> list[Sample]
 def run(setting: Setting, order: str, seed: int) -> dict[int, Array]:
     """The errors of the test faces (M,), by the number of faces that were confirmed."""
     options, model = setting.options, setting.model
+    faces = setting.pool.faces
+    config = TuneConfig(seed=seed) if options.steps is None else TuneConfig(seed=seed, steps=options.steps)
     chosen: list[int] = []
     errors = {}
     while len(chosen) < options.budget:
-        left = [place for place in range(len(setting.pool.samples)) if place not in chosen]
-        rest = setting.pool.part(left)
-        made = [] if order == "random" else predicted(model, rest, setting.scheme, options.spread)
-        chosen += ordered(order, made, rest, left, setting.scheme, seed)[
-            : min(options.batch, options.budget - len(chosen))
-        ]
-        config = (
-            TuneConfig(seed=seed) if options.steps is None else TuneConfig(seed=seed, steps=options.steps)
-        )
+        left = [place for place in range(len(faces.samples)) if place not in chosen]
+        made = [] if order == "random" else doubted(setting, model)
+        wanted = min(options.batch, options.budget - len(chosen))
+        chosen += ordered(order, made, faces, left, setting.scheme, seed)[:wanted]
         tuned = setting.fine_tune(setting.model, labelled(setting, chosen, seed), setting.scheme, config)
         model = tuned.model
         errors[len(chosen)] = tested(model, setting)
@@ -138,9 +180,15 @@ def run(setting: Setting, order: str, seed: int) -> dict[int, Array]:
     return errors
 
 
+def doubted(setting: Setting, model: LandmarkModel) -> list[Prediction]:
+    """The pool as ``model`` sees it; as the first model does where this one does not say how sure it is."""
+    made = setting.pool.predict(model)
+    return made if queue.score(made[0], None) is not None else setting.pool.predict(setting.model)
+
+
 def tested(model: LandmarkModel, setting: Setting) -> Array:
-    found = model.predict(setting.test.images, setting.test.boxes, setting.scheme, passes=2)
-    return np.asarray(setting.test.errors(np.stack([one.xy for one in found])).mean(axis=1))
+    found = np.stack([one.xy for one in setting.test.predict(model)])
+    return np.asarray(setting.test.faces.errors(found).mean(axis=1))
 
 
 def compared(rows: Array, others: Array, rounds: int = 4000) -> dict[str, Any]:
@@ -199,7 +247,8 @@ def draw(result: dict[str, Any], path: Path) -> None:
 
 def function(name: str) -> Callable[..., Any]:
     module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute)  # type: ignore[no-any-return]
+    found: Callable[..., Any] = getattr(import_module(module), attribute)
+    return found
 
 
 def main() -> None:
@@ -223,7 +272,9 @@ def main() -> None:
     pool = sixteen(evenly(evenly(train, POOL), options.pool))
     test = sixteen(dev if options.test is None else evenly(dev, options.test))
     model = function(options.load)(options.model)
-    setting = Setting(model, sixteen_scheme(), pool, test, function(options.few_shot), options)
+    scheme = sixteen_scheme()
+    watched = Watched(pool, scheme, both=options.spread == "flip"), Watched(test, scheme)
+    setting = Setting(model, scheme, *watched, function(options.few_shot), options)
     result = measure(setting)
     if options.figure is not None:
         draw(result, options.figure)
