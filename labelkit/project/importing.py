@@ -7,17 +7,18 @@ a person has annotated here is never replaced, and what was imported before is n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from labelkit.boxrules import landmark_box
+from labelkit.boxrules import box_of_points, landmark_box
 from labelkit.dataset import Dataset, Sample
 from labelkit.errors import BoxError, InputError
 from labelkit.formats import read
-from labelkit.geometry import Box, iou_matrix
+from labelkit.geometry import Array, Box, iou_matrix
 from labelkit.landmarks import Landmarks, State, Visibility
 from labelkit.project.photos import PhotoNames, chunks
 from labelkit.project.side import Side, face_name, read_side
@@ -210,8 +211,10 @@ class _Importer:
         existing = self._store.faces_of_images(ids)
         begun = [face.id for here in existing.values() for face in here if face.revision]
         known = self._store.currents(begun) if begun else {}
+        plane = self._store.scheme().plane
         for image_id, incoming in zip(ids, photos.values(), strict=True):
-            for face, match in zip(incoming, _matches(incoming, existing[image_id], known), strict=True):
+            matches = _matches(incoming, existing[image_id], known, plane)
+            for face, match in zip(incoming, matches, strict=True):
                 yield image_id, face, match, known.get(match.id) if match is not None else None
 
     def _annotate(self, annotations: Mapping[int, tuple[NewAnnotation, _Incoming]]) -> None:
@@ -327,15 +330,19 @@ def _counted(landmarks: Landmarks | None, scheme: Scheme, confirmed: bool) -> La
 
 
 def _matches(
-    incoming: Sequence[_Incoming], existing: Sequence[StoredFace], known: dict[int, Landmarks]
+    incoming: Sequence[_Incoming],
+    existing: Sequence[StoredFace],
+    known: Mapping[int, Landmarks],
+    plane: Array,
 ) -> list[StoredFace | None]:
     """For each incoming face of a photo the project's own face at its place, or None; no face is
-    taken twice."""
-    places = [(face, box) for face in existing if (box := _place(face, known.get(face.id))) is not None]
+    taken twice. ``plane`` (N, 2) has the places of the landmarks' points."""
+    own = ((face, _place(known.get(face.id), face.face.box, plane)) for face in existing)
+    places = [(face, box) for face, box in own if box is not None]
     free = dict(enumerate(places))
     matches: list[StoredFace | None] = []
     for face in incoming:
-        box = _tight(face.landmarks) or (landmark_box(face.sample.box) if face.sample.box else None)
+        box = _place(face.landmarks, face.sample.box, plane)
         same = [n for n, (known_face, _) in free.items() if known_face.face.box == face.sample.box]
         if same and face.sample.box is not None:
             matches.append(free.pop(same[0])[0])
@@ -348,12 +355,13 @@ def _matches(
     return matches
 
 
-def _place(face: StoredFace, landmarks: Landmarks | None) -> Box | None:
-    """The tight box of a face of the project, as far as it is known."""
-    tight = _tight(landmarks)
-    if tight is not None or face.face.box is None:
-        return tight
-    return landmark_box(face.face.box)
+def _place(landmarks: Landmarks | None, box: Box | None, plane: Array) -> Box | None:
+    """Where a face is, by its points or else its box: the box of the 68 points of ibug68, whatever the
+    scheme. A scheme of the whole head is far larger than the box of a detector."""
+    if landmarks is not None:
+        with suppress(BoxError):
+            return box_of_points(plane, landmarks.xy)
+    return None if box is None else landmark_box(box)
 
 
 def _tight(landmarks: Landmarks | None) -> Box | None:

@@ -15,7 +15,7 @@ from labelkit.landmarks import Face, Landmarks, State
 from labelkit.prelabel.work import prelabel
 from labelkit.project import Project
 from labelkit.project.importing import import_dataset
-from labelkit.scheme import Scheme
+from labelkit.scheme import Point, Scheme
 from labelkit.scheme.convert import convert
 from labelkit.scheme.edit import reorder_points
 from labelkit.store import FaceState, NewFace
@@ -164,6 +164,28 @@ def test_estimated_points_give_way_to_a_model_and_placed_ones_do_not(
     assert 0 < placed.sum() < len(placed)
     np.testing.assert_array_equal(after.xy[placed], before.xy[placed])
     np.testing.assert_array_equal(after.xy[~placed], made.prediction.xy[~placed])
+
+
+@pytest.mark.parametrize("prelabelled", [True, False])
+def test_a_face_of_a_scheme_of_the_whole_head_is_that_of_the_detector_and_of_before(
+    tmp_path: Path, photos: Path, ibug68: Scheme, prelabelled: bool
+) -> None:
+    """The box of such a scheme's points is several times that of a face."""
+    around = [("crown", 0, -1.5), ("left", -1.3, 0.2), ("right", 1.3, 0.2), ("neck", 0, 1.6)]
+    head = Scheme("head", (*ibug68.points, *(Point(*point) for point in around)))
+    xy = head.plane * 36 + (30, 23)  # its 68 points lie in the box that the model finds
+    data = Dataset((Sample(ImageFile(photos / "a.png"), None, Landmarks(head, xy)),), head, photos)
+    write(data, photos / "l.csv", "csv")
+    with Project.create(tmp_path / "head", photos, head) as project:
+        if prelabelled:
+            prelabel(project.store, photos, FakeModel(), "fake@1")
+        report = project.import_annotations(photos / "l.csv", author="ann")
+        assert (report.added, report.new_faces) == (1, 0 if prelabelled else 1)
+        assert len([face for face in project.faces() if face.image == "a.png"]) == 1
+        if prelabelled:
+            return
+        prelabel(project.store, photos, FakeModel(), "fake@1")
+        assert len([face for face in project.faces() if face.image == "a.png"]) == 1
 
 
 def test_missing_points_stay_missing_where_confirmed_and_wait_where_not(
