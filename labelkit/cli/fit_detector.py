@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from labelkit.cli.fitting import keep_old_state, until_stopped
 from labelkit.cli.output import note, note_all, say, say_json, shown
 
 if TYPE_CHECKING:
@@ -50,14 +49,11 @@ def fit_detector(
     measured, more = training.load_sets([dev]) if dev is not None else ([], [])
     note_all(problems + more)
     state = training.state_path(out)
-    if state.exists() and not resume:
-        # Whoever forgets --resume has not lost hours of training.
-        old = state.with_suffix(".before.safetensors")
-        state.replace(old)
-        note(f"a new run; the state of the one before is now {shown(old)} (--resume would have gone on)")
+    if not resume:
+        keep_old_state(state)
     for entry in sets:
         note(f"{entry.name}: {len(entry.scenes)} photos, {entry.face_count} faces")
-    try:
+    with until_stopped(state):
         training.fit_detector(
             recipe,
             sets,
@@ -68,9 +64,6 @@ def fit_detector(
             resume=resume,
             report=_Lines(),
         )
-    except KeyboardInterrupt:
-        note(f"stopped; kept in {shown(state)}: the same command with --resume goes on from there")
-        raise typer.Exit(130) from None
     card = read_card(out)
     if as_json:
         say_json({"model": out, "state": state, "training": card["training"], "metrics": card["metrics"]})

@@ -133,6 +133,7 @@ class RefineTrainer(Loop):
                 f"a refinement head learns from faces in ibug68; {other[0]!r} is in another scheme"
             )
         anchors = torch.tensor(recipe.network.anchors)
+        _check_anchors(base, anchors)
         fixed = nearest_points(anchors, packs[0].scheme.plane) if len(anchors) else anchors
         unseen = sorted(set(fixed.tolist()) & set(left_out))
         if unseen:
@@ -252,6 +253,16 @@ class RefineTrainer(Loop):
 
     def _meant(self, pack: FacePack) -> str | None:
         return pack.name if pack.name in self.base.offsets else None
+
+
+def _check_anchors(base: LandmarkModel, anchors: Tensor) -> None:
+    """A head's crop is cut around the anchors that its model finds; they must be the head's own."""
+    theirs = torch.from_numpy(base.anchors).to(anchors)
+    if theirs.shape != anchors.shape or not torch.allclose(theirs, anchors, atol=1e-3):
+        raise InputError(
+            f"{base.name}: does not find the {len(anchors)} anchors around which a refinement head looks "
+            f"(it has {len(theirs)}); it takes a model of the recipe base, polish or tiny"
+        )
 
 
 def refine_loss(answers: Refined, drawn: Queries, spread: Spread, beta: float, half: float) -> Tensor:
