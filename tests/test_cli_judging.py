@@ -97,6 +97,7 @@ def test_the_queue_takes_an_order_a_seed_and_a_person(work: str) -> None:
 
     assert names("--order", "oldest") == [f"[{number}].png" for number in range(10)]
     assert names("--order", "outliers")[0] == "[3].png"
+    assert sorted(names("--order", "teaching")) == sorted(names())
     assert names("--order", "random", "--seed", "1") != names("--order", "random", "--seed", "2")
     assert "[0].png" in names()
     assert "[0].png" in names("--for", "ann")

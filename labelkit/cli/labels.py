@@ -55,6 +55,7 @@ class Order(StrEnum):
     """The orders of the queue."""
 
     UNCERTAIN = "uncertain"
+    TEACHING = "teaching"
     WORST = "worst"
     RANDOM = "random"
     OLDEST = "oldest"
@@ -211,11 +212,12 @@ def queue(
         Order,
         typer.Option(
             "--order",
-            help="uncertain: what a model doubts, no two alike in a row; worst: by the doubt alone; "
-            "random; oldest: as they were added; outliers: the oddest shapes first.",
+            help="uncertain: what a model doubts, no two alike in a row; teaching: what a model learns "
+            "most from; worst: by the doubt alone; random; oldest: as they were added; outliers: the oddest "
+            "shapes first.",
         ),
     ] = Order.UNCERTAIN,
-    seed: Annotated[int, typer.Option("--seed", help="Of the random order.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")] = 0,
     author: Annotated[
         str | None, typer.Option("--for", help="Leave out what others than this person have open.")
     ] = None,

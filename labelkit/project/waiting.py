@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from labelkit import queue
 from labelkit.errors import InputError
 from labelkit.project.judging import fresh_oddities
 from labelkit.queue import Look, QueueItem, Waiting, Way
-from labelkit.store import FaceState, Store, StoredFace
+from labelkit.store import FINISHED, FaceState, Store, StoredFace
 
 #: The states that wait, the most urgent first.
 STATES = tuple(map(FaceState, queue.ORDER))
@@ -52,6 +52,8 @@ def _ids(store: Store, way: Way, seed: int) -> Iterator[int]:
     match way:
         case "uncertain":
             return (one for state in STATES for page in _pages(store, state) for one in _spread(store, page))
+        case "teaching":
+            return _teaching(store, seed)
         case "worst":
             return (face.id for state in STATES for page in _pages(store, state) for face in page)
         case "random":
@@ -73,9 +75,29 @@ def _pages(store: Store, state: FaceState) -> Iterator[list[StoredFace]]:
 
 
 def _spread(store: Store, page: Sequence[StoredFace]) -> list[int]:
-    known = store.likeness([face.id for face in page])
-    looks = [Look(face.score, face.face.image, *known[face.id]) for face in page]
-    return [page[place].id for place in queue.spread_out(looks)]
+    return [page[place].id for place in queue.spread_out(_looks(store, page))]
+
+
+def _teaching(store: Store, seed: int) -> Iterator[int]:
+    """Blocks that are drawn at random, each in the order in which its faces speak for the others of it:
+    a block stands for all that waits, however much that is."""
+    corrected = _looks(store, store.faces(_drawn(store, FINISHED, seed)[:BLOCK]))
+    waiting = _drawn(store, STATES, seed)
+    for start in range(0, len(waiting), BLOCK):
+        looks = _looks(store, faces := store.faces(waiting[start : start + BLOCK]))
+        order = queue.speak_for_others(looks, corrected)
+        yield from (faces[place].id for place in order)
+        corrected = looks
+
+
+def _drawn(store: Store, states: Collection[FaceState], seed: int) -> list[int]:
+    drawn: list[int] = queue.shuffled(store.face_ids(states), seed).tolist()
+    return drawn
+
+
+def _looks(store: Store, faces: Sequence[StoredFace]) -> list[Look]:
+    known = store.likeness([face.id for face in faces])
+    return [Look(face.score, face.face.image, *known[face.id]) for face in faces]
 
 
 def _odd_first(store: Store) -> Iterator[int]:

@@ -19,6 +19,7 @@ from labelkit.queue.order import (
     shuffled,
 )
 from labelkit.queue.spread import Look, spread_out
+from labelkit.queue.teaching import speak_for_others
 from labelkit.queue.words import in_words
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "score",
     "shuffled",
     "signature",
+    "speak_for_others",
     "spread_out",
 ]

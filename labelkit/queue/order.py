@@ -18,9 +18,10 @@ from labelkit.prediction import Prediction
 ORDER = ("returned", "predicted", "in progress", "todo")
 
 #: The orders in which to work. ``uncertain``: what a correction is worth, the model's doubt about a
-#: face times what sets it apart from the faces before it; ``worst``: the doubt alone; ``random``:
-#: every face alike; ``oldest``: as they were added; ``outliers``: the oddest shapes first.
-Way = Literal["uncertain", "worst", "random", "oldest", "outliers"]
+#: face times what sets it apart from the faces before it; ``teaching``: what a model learns most from,
+#: faces that speak for many others; ``worst``: the doubt alone; ``random``: every face alike;
+#: ``oldest``: as they were added; ``outliers``: the oddest shapes first.
+Way = Literal["uncertain", "teaching", "worst", "random", "oldest", "outliers"]
 WAYS: tuple[Way, ...] = get_args(Way)
 
 

@@ -24,8 +24,8 @@ _NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
 
 @dataclass(frozen=True)
 class Look:
-    """A face as `spread_out` sees it: its doubt (None where nothing is known), its photo and person,
-    and its signature, None where it has none."""
+    """A face as `spread_out` and `speak_for_others` see it: its doubt (None where nothing is known), its
+    photo and person, and its signature, None where it has none."""
 
     score: float | None
     image: str
@@ -43,7 +43,7 @@ def spread_out(faces: Sequence[Look]) -> list[int]:
     """
     if not faces:
         return []
-    alike = np.exp(-0.5 * squared_distances([face.signature for face in faces]) * _ease(faces))
+    alike = likeness(faces)
     worth = np.array([_UNKNOWN if face.score is None else max(face.score, _SURE) for face in faces])
     # The largest likeness to what has been chosen.
     seen = np.zeros(len(faces))
@@ -54,6 +54,13 @@ def spread_out(faces: Sequence[Look]) -> list[int]:
         worth[best] = -1.0
         seen = np.maximum(seen, alike[best])
     return order
+
+
+def likeness(faces: Sequence[Look]) -> Array:
+    """How much faces are alike, (B, B), 0 to 1."""
+    alike = np.exp(-0.5 * squared_distances([face.signature for face in faces]) * _ease(faces))
+    np.fill_diagonal(alike, 1.0)  # a face without a signature is like itself alone
+    return np.asarray(alike)
 
 
 def _ease(faces: Sequence[Look]) -> Array:

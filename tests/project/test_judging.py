@@ -10,6 +10,7 @@ from labelkit.geometry import Array, Box, Crop, Similarity
 from labelkit.landmarks import Face, Landmarks, State
 from labelkit.prediction import Prediction
 from labelkit.project import Project, judging
+from labelkit.queue import signature
 from labelkit.store import FaceState, NewAnnotation, NewFace, NewImage, NewPrediction
 
 CROP = Crop(Similarity(100.0, 0.0, 150.0, 150.0))
@@ -71,6 +72,32 @@ def test_the_queue_can_begin_with_the_odd_ones_and_says_what_is_odd(full: Projec
     assert [item.face.image for item in items[:2]] == ["0.png", "5.png"]
     assert len(items) == COUNT
     assert items[0].reason.startswith("left and right swapped; ")
+
+
+def test_the_queue_can_begin_with_what_teaches_most_and_knows_what_has_been_corrected(
+    full: Project, shapes: Array
+) -> None:
+    ids = [full.find(Face(f"{number}.png")).id for number in range(COUNT)]
+    full.store.put_predictions(
+        [
+            NewPrediction(
+                face,
+                made := Prediction(CROP.points_to_image(full.scheme.plane + turn), "m@2", CROP, "ibug68"),
+                0.5,
+                signature(made, full.scheme),
+            )
+            for face, turn in zip(ids, [0.3] * 4 + [0.0] * 8, strict=True)
+        ]
+    )
+
+    def first() -> int:
+        return int(full.queue(1, order="teaching")[0].face.image.removesuffix(".png"))
+
+    assert first() >= 4  # one of the larger group
+    for number in range(4, 9):
+        full.annotate(Face(f"{number}.png"), shapes[number], author="ann")
+    assert first() < 4
+    assert len(full.queue(order="teaching")) == COUNT - 5
 
 
 def test_what_was_compared_is_kept_until_many_faces_have_changed(
