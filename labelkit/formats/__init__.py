@@ -7,8 +7,11 @@ format converts at its own border. Nothing is clamped, and writing is atomic.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from labelkit.dataset import Dataset
@@ -17,7 +20,21 @@ from labelkit.formats import aflw, coco, cofw, csvfile, dlib, lapa, merl, parque
 from labelkit.formats.writing import WriteReport
 from labelkit.scheme import Scheme
 
-__all__ = ["FORMATS", "Format", "WriteReport", "find_format", "guess_format", "read", "write"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "WriteReport",
+    "find_format",
+    "guess_format",
+    "read",
+    "register_format",
+    "write",
+]
+
+#: The group of entry points under which installed packages name formats of their own.
+ENTRY_POINTS = "labelkit.formats"
+
+_log = logging.getLogger("labelkit.formats")
 
 
 @dataclass(frozen=True)
@@ -139,8 +156,24 @@ def write(
     return find_format(format).write(dataset, path, images=images)
 
 
+def register_format(entry: Format) -> None:
+    """Make a format known by its name to `read`, `write`, the commands and the app of this process.
+
+    It is guessed after those that are known already. A package that is installed registers its formats
+    by an entry point of the group `ENTRY_POINTS` that names a `Format`. Raises `InputError` for a name
+    with capitals, which nobody could ask for, and for one that another format has.
+    """
+    for name in (entry.name, *entry.also):
+        if name != name.lower() or not name.strip():
+            raise InputError(f"{name!r} is no name for a format: it is written in small letters")
+        if any(name in (known.name, *known.also) for known in FORMATS.values()):
+            raise InputError(f"there is a format called {name!r} already")
+    FORMATS[entry.name] = entry
+
+
 def find_format(name: str) -> Format:
     """The format of that name, in upper or lower case; raises `InputError`."""
+    _register_installed()
     wanted = name.lower()
     for known in FORMATS.values():
         if wanted in (known.name, *known.also):
@@ -156,7 +189,18 @@ def guess_format(path: str | Path) -> Format:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: there is no such file or folder")
+    _register_installed()
     for known in FORMATS.values():
         if known.looks_like(path):
             return known
     raise InputError(f"{path}: cannot tell the format; name it, one of {', '.join(FORMATS)}")
+
+
+@cache
+def _register_installed() -> None:
+    """Register what installed packages bring; one that cannot be loaded is named, and the rest goes on."""
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            register_format(point.load())
+        except Exception as error:  # noqa: BLE001 - other people's code raises anything
+            _log.warning("the format %s of %s cannot be used: %s", point.name, point.value, error)

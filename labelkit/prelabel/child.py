@@ -12,22 +12,21 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labelkit import atomic
 from labelkit.errors import LabelkitError
 from labelkit.geometry import Box
 from labelkit.images import ImageFile
+from labelkit.prediction import Model
 from labelkit.prelabel.files import card_path, local_model
+from labelkit.prelabel.photos import Find, one_by_one
 from labelkit.prelabel.runner import KIND
 from labelkit.prelabel.work import Predict, Result, Tally, prelabel
 from labelkit.scheme import Scheme
 from labelkit.store import Job, Store
 from labelkit.store.process import database, report_path
 from labelkit.store.pulse import Pulse
-
-if TYPE_CHECKING:
-    from labelkit.models.predictor import LandmarkModel
 
 #: What is kept of a model's card beside the project: enough to say whose labels these are.
 _CARD = ("name", "hash", "date", "title", "description", "terms", "data")
@@ -89,13 +88,18 @@ def keep_card(folder: Path, model: Loaded) -> None:
 
 
 def load_named(
-    folder: Path, name: str, device: str = "auto", passes: int | None = None, flip: bool = False
+    folder: Path,
+    name: str,
+    device: str = "auto",
+    passes: int | None = None,
+    flip: bool = False,
+    find: Find | None = None,
 ) -> Loaded:
     """A model of the project in ``folder``, or one by its name or file."""
     from labelkit.models.registry import load_model
 
     model = load_model(local_model(folder, name) or name, device)
-    return Loaded(model.id, predictor(model, passes, flip), model.card)
+    return Loaded(model.id, predictor(model, passes, flip, find), model.card)
 
 
 def _load(folder: Path, arguments: Mapping[str, Any]) -> Loaded:
@@ -103,17 +107,24 @@ def _load(folder: Path, arguments: Mapping[str, Any]) -> Loaded:
     return load_named(folder, str(arguments["model"]), device, arguments.get("passes"), flip)
 
 
-def predictor(model: LandmarkModel, passes: int | None = None, flip: bool = False) -> Predict:
-    """What `prelabel` asks about photos: the detector for faces, ``model`` for their points."""
+def predictor(
+    model: Model, passes: int | None = None, flip: bool = False, find: Find | None = None
+) -> Predict:
+    """What `prelabel` asks about photos: ``find`` for faces, by default the detector, and ``model`` for
+    their points. ``passes`` and ``flip`` are for labelkit's own models."""
 
     def predict(
         photos: Iterable[tuple[ImageFile, tuple[Box, ...] | None]], scheme: Scheme
     ) -> Iterable[Result]:
         from labelkit.detect import detect_faces
+        from labelkit.models.predictor import LandmarkModel
         from labelkit.models.stream import Photo, predict_photos
 
+        faces = find or detect_faces
+        if not isinstance(model, LandmarkModel):
+            return one_by_one(model, faces, photos, scheme)
         asked = (Photo(file, boxes) for file, boxes in photos)
-        return predict_photos(model, asked, scheme, find=detect_faces, passes=passes, flip=flip)
+        return predict_photos(model, asked, scheme, find=faces, passes=passes, flip=flip)
 
     return predict
 

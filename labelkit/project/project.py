@@ -13,9 +13,11 @@ from numpy.typing import ArrayLike
 from labelkit.dataset.parts import By
 from labelkit.errors import InputError
 from labelkit.geometry import Box
-from labelkit.images import ImageFile, find_images, image_below
+from labelkit.images import ImageFile, RGBImage, find_images, image_below
 from labelkit.landmarks import Annotation, Face, Landmarks
+from labelkit.prediction import Model
 from labelkit.prelabel.files import database, local_model
+from labelkit.prelabel.here import prelabel_here
 from labelkit.prelabel.runner import Prelabelling, PrelabelReport
 from labelkit.project.describing import DescribingCalls
 from labelkit.project.exporting import ExportOptions, ExportReport, export
@@ -268,12 +270,13 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
 
     def prelabel(
         self,
-        model: str | Path | None = None,
+        model: str | Path | Model | None = None,
         *,
         only: Literal["new"] | None = None,
         device: str = "auto",
         flip: bool = False,
         passes: int | None = None,
+        find: Callable[[RGBImage], list[Box]] | None = None,
         heard: Callable[[Job], None] | None = None,
     ) -> PrelabelReport:
         """Find faces in photos that nobody has searched, and predict points that nobody has confirmed.
@@ -281,9 +284,16 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         Runs in a process of its own and waits for it; ``heard`` is told how far it is, without it a
         notebook shows a bar. Ctrl-C keeps what is done, and the same call goes on from there.
         ``model`` is the settings' by default, ``only="new"`` leaves alone what has a prediction of
-        another model. Raises `InputError` with the process's own line where it failed.
+        another model. A model of your own (`labelkit.prediction.Model`), and a detector of your own
+        (``find`` takes an image (H, W, 3) of uint8 RGB and gives boxes, best first), are asked in this
+        process. Raises `InputError` with the process's own line where it failed.
         """
-        return self.start_prelabel(model, only=only, device=device, flip=flip, passes=passes).wait(heard)
+        options = {"only": only, "device": device, "flip": flip, "passes": passes}
+        given = model if model is not None and not isinstance(model, str | Path) else None
+        if given is None and find is None:
+            return self._start_prelabel(model, options).wait(heard)
+        name = None if given is not None else model
+        return prelabel_here(self.folder, self.store, self._prelabel_arguments(name, options), given, find)
 
     def start_prelabel(
         self,
@@ -295,12 +305,7 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         passes: int | None = None,
     ) -> Prelabelling:
         """As `prelabel`, without waiting: the result is followed or stopped by whoever started it."""
-        name = self.settings.model if model is None else str(model)
-        if local_model(self.folder, name) is None and Path(name).suffix:
-            name = str(Path(name).absolute())
-        arguments = {"images": str(self.images), "model": name, "device": device, "flip": flip}
-        arguments |= {"only": only, "passes": passes}
-        return Prelabelling.start(self.folder, self.store, arguments)
+        return self._start_prelabel(model, {"only": only, "device": device, "flip": flip, "passes": passes})
 
     def import_annotations(
         self,
@@ -382,6 +387,16 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
     def scheme_history(self) -> list[SchemeRevision]:
         """Every revision of the scheme, the oldest first."""
         return self.store.scheme_history()
+
+    def _start_prelabel(self, model: object, options: Mapping[str, Any]) -> Prelabelling:
+        return Prelabelling.start(self.folder, self.store, self._prelabel_arguments(model, options))
+
+    def _prelabel_arguments(self, model: object, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What the process is told; ``model`` is a name or a path, None for the settings' one."""
+        name = self.settings.model if model is None else str(model)
+        if local_model(self.folder, name) is None and Path(name).suffix:
+            name = str(Path(name).absolute())
+        return {"images": str(self.images), "model": name, **options}
 
     def _switched(self, switch: SchemeSwitch) -> SchemeSwitch:
         keep_scheme(self.folder, switch.revision)

@@ -63,12 +63,7 @@ class ChildJob:
 
         Raises `InputError` when one of its kind is running already.
         """
-        busy = [job for job in store.jobs.list(cls.kind) if job.state is JobState.RUNNING]
-        if busy:
-            raise InputError(
-                f"{folder}: {cls.what} runs already (job {busy[0].id}, process {busy[0].pid}); "
-                "see labelkit status"
-            )
+        cls.refuse_second(folder, store)
         job = store.jobs.add(cls.kind, arguments)
         log = log_path(folder, cls.kind, job.id)
         log.parent.mkdir(exist_ok=True)
@@ -84,6 +79,16 @@ class ChildJob:
             )
         _stand_back(process.pid)
         return cls(folder, store, job, process)
+
+    @classmethod
+    def refuse_second(cls, folder: Path, store: Store) -> None:
+        """Raises `InputError` when one of its kind is running already."""
+        busy = [job for job in store.jobs.list(cls.kind) if job.state is JobState.RUNNING]
+        if busy:
+            raise InputError(
+                f"{folder}: {cls.what} runs already (job {busy[0].id}, process {busy[0].pid}); "
+                "see labelkit status"
+            )
 
     def follow(self, tell: Callable[[Job], None]) -> dict[str, Any]:
         """Follow the job to its end, telling of it several times a second; returns its report.

@@ -48,7 +48,10 @@ class Pulse(threading.Thread):
         self._message = message
 
     def stop_on_signals(self) -> None:
-        """Whoever interrupts or ends the process asks it to stop; to be called in the main thread."""
+        """Whoever interrupts or ends the process asks it to stop. Other threads than the main one hear
+        of no signal: there it does nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            return
 
         def stop(number: int, frame: FrameType | None) -> None:
             self.stop.set()

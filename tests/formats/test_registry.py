@@ -99,3 +99,58 @@ def test_a_folder_that_tells_nothing_and_no_file_at_all(folder: Path) -> None:
 def test_no_torch_is_loaded() -> None:
     code = "import sys, labelkit.formats; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def _own(name: str, *also: str) -> formats.Format:
+    wflw = formats.FORMATS["wflw"]
+    return formats.Format(name, "ours", wflw.read, wflw.write, lambda path: path.suffix == ".ours", also=also)
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is registered in a test is forgotten after it."""
+    monkeypatch.setattr(formats, "FORMATS", dict(formats.FORMATS))
+
+
+def test_a_registered_format_is_read_written_and_guessed(registry: None, folder: Path) -> None:
+    formats.register_format(_own("ours", "mine"))
+    data = formats.read(folder / "list.txt")
+    assert formats.write(data, folder / "out.ours", "Mine", images=folder).written == 1
+    assert formats.find_format("ours").title == "ours"
+    # A list of ours begins as one of WFLW, which was there before.
+    assert formats.guess_format(folder / "out.ours").name == "wflw"
+    (folder / "other.ours").write_bytes(b"\x89\0")
+    assert formats.guess_format(folder / "other.ours").name == "ours"
+
+
+@pytest.mark.parametrize("names", [("wflw",), ("ours", "pts"), ("Ours",), ("",)])
+def test_a_name_that_is_taken_or_cannot_be_asked_for(registry: None, names: tuple[str, ...]) -> None:
+    before = list(formats.FORMATS)
+    with pytest.raises(InputError, match="a format"):
+        formats.register_format(_own(*names))
+    assert list(formats.FORMATS) == before
+
+
+class _Point:
+    """An entry point of an installed package."""
+
+    def __init__(self, name: str, found: formats.Format | Exception) -> None:
+        self.name, self.value, self._found = name, f"package:{name}", found
+
+    def load(self) -> formats.Format:
+        if isinstance(self._found, Exception):
+            raise self._found
+        return self._found
+
+
+def test_formats_of_installed_packages_are_known_and_broken_ones_named(
+    registry: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    points = [_Point("broken", ImportError("no module named nix")), _Point("ours", _own("ours"))]
+    monkeypatch.setattr(formats.metadata, "entry_points", lambda group: points)
+    formats._register_installed.cache_clear()
+    try:
+        assert formats.find_format("ours").name == "ours"
+    finally:
+        formats._register_installed.cache_clear()
+    assert "the format broken of package:broken cannot be used: no module named nix" in caplog.text
