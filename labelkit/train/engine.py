@@ -19,6 +19,7 @@ from labelkit.train.offsets import Offsets, reference_dataset
 from labelkit.train.pack import FacePack
 from labelkit.train.queries import QuerySampler, append_queries, draw_dense, join_queries, nearest_points
 from labelkit.train.recipes import Recipe
+from labelkit.train.team import ALONE, Team
 
 __all__ = ["Progress", "Trainer"]
 
@@ -29,7 +30,7 @@ class Trainer(Loop):
     ``left_out`` lists point indices that training never asks for (taken out after the
     flip has renamed left and right). The network begins with the weights of ``backbone``, whose
     first blocks then stay as they are where the recipe says so; ``keep_backbone`` says that they
-    shall, though the weights come later.
+    shall, though the weights come later. ``team`` are the processes that share every step.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Trainer(Loop):
         minutes: float | None = None,
         backbone: Backbone | None = None,
         keep_backbone: bool = False,
+        team: Team = ALONE,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
@@ -48,6 +50,7 @@ class Trainer(Loop):
         self.reference = reference_dataset(self.schemes)
         self.network: TUFA = build_tufa(recipe.network, pretrained=False).to(device)
         self.network = self.network.to(memory_format=torch.channels_last)
+        team.one_norm(self.network, device)
         if backbone is not None:
             put_backbone(self.network, backbone)
         frozen = freeze(self.network, recipe.frozen) if backbone is not None or keep_backbone else []
@@ -55,7 +58,7 @@ class Trainer(Loop):
         self.left_out = left_out
         self.samplers = {name: QuerySampler(scheme, left_out) for name, scheme in self.schemes.items()}
         modules = nn.ModuleDict({"network": self.network, "offsets": self.offsets})
-        super().__init__(recipe, packs, device, minutes, modules, frozen)
+        super().__init__(recipe, packs, device, minutes, modules, frozen, team)
 
     def start_from(self, network: Mapping[str, Tensor], offsets: Mapping[str, Tensor]) -> None:
         """Begin with the weights of a model that was trained before, and with the offsets of

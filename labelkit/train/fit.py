@@ -26,6 +26,7 @@ from labelkit.train.head.dense import choose_anchors, with_dense
 from labelkit.train.head.model import HeadModel
 from labelkit.train.pack import MARGIN, FacePack, pack_faces
 from labelkit.train.recipes import Recipe
+from labelkit.train.team import ALONE, Team
 
 #: What is said of weights that were trained on 300-W faces.
 TERMS_300W = (
@@ -136,18 +137,20 @@ def fit(
     start: LandmarkModel | None = None,
     backbone: str | Path | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
+    team: Team = ALONE,
 ) -> Path:
     """Train, keep state and curves beside ``out``, and write the model to ``out``.
 
     An interrupt (Ctrl-C) ends the run early: state and model of that moment are written,
     then `KeyboardInterrupt` is raised again. ``resume`` goes on from the state beside
     ``out``; raises `InputError` where there is none. ``start`` is a model whose weights a
-    new run begins with, ``backbone`` a file with weights for its backbone alone, or `HUB`.
+    new run begins with, ``backbone`` a file with weights for its backbone alone, or `HUB`. Of a
+    ``team`` of processes the first one measures, reports and writes.
     """
     paths = FitPaths(out)
     given = load_backbone(recipe.network.backbone, backbone) if backbone is not None else None
     trainer = Trainer(
-        recipe, packs, choose_device(device), left_out, minutes, given, keep_backbone=start is not None
+        recipe, packs, choose_device(device), left_out, minutes, given, start is not None, team
     )
     rows: list[Progress] = []
     if resume:
@@ -163,6 +166,10 @@ def fit(
     def note(progress: Progress) -> None:
         rows.append(progress)
         report(progress)
+
+    if not team.leads:
+        trainer.run(lambda progress: None)
+        return out
 
     def keep() -> None:
         trainer.save_state(paths.state)
@@ -208,6 +215,7 @@ def _card(
             "passes": trainer.passes,
             "seconds": round(trainer.seconds),
             "device": str(trainer.device),
+            "processes": trainer.team.size,
             **_before(start),
         },
         "offsets": {p.name: list(p.scheme.names) for p in packs if p.name != trainer.reference},

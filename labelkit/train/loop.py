@@ -21,6 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from labelkit.train.pack import FacePack
 from labelkit.train.state import read_state, update_average, write_state
+from labelkit.train.team import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Loop:
     ``modules`` are trained, but for those in ``frozen``; what a step costs (`_loss`), what is measured
     on dev (`dev_nme`) and what must be the same when a run is resumed (`_same_run`) are for the network
     to say. ``minutes`` ends the run by the clock if that comes before the recipe's passes; the learning
-    rate follows whichever is further.
+    rate follows whichever is further. ``team`` are the processes that share every step.
     """
 
     def __init__(
@@ -80,7 +81,9 @@ class Loop:
         minutes: float | None,
         modules: nn.Module,
         frozen: Sequence[nn.Module],
+        team: Team = ALONE,
     ) -> None:
+        self.team = team
         self.schedule, self.device, self.minutes = recipe, device, minutes
         self.packs = [pack.to(device) for pack in packs]
         self.modules, self.frozen = modules, list(frozen)
@@ -88,7 +91,8 @@ class Loop:
             _parameter_groups(modules, recipe.weight_decay), lr=recipe.lr, fused=True
         )
         self.average = {name: value.detach().clone() for name, value in modules.state_dict().items()}
-        self.split = _split_batch(recipe, [pack.name for pack in packs])
+        self.split = [team.part(count) for count in _split_batch(recipe, [pack.name for pack in packs])]
+        self._together = team.together(_Step(modules, self._loss))
         self.step_number, self.seconds = 0, 0.0
 
     def _loss(self, generator: Generator) -> Tensor:
@@ -111,7 +115,7 @@ class Loop:
     @property
     def passes(self) -> int:
         """Images seen so far."""
-        return self.step_number * sum(self.split)
+        return self.step_number * sum(self.split) * self.team.size
 
     @property
     def done(self) -> float:
@@ -152,12 +156,13 @@ class Loop:
     def step(self) -> float:
         """One optimizer step; returns its loss."""
         started = time.monotonic()
-        generator = Generator().manual_seed(self.schedule.seed * 1_000_003 + self.step_number)
+        seed = self.team.seed(self.schedule.seed * 1_000_003 + self.step_number)
+        generator = Generator().manual_seed(seed)
         lr = self.learning_rate()
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self._to_training()
-        loss = self._loss(generator)
+        loss: Tensor = self._together(generator)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.modules.parameters(), self.schedule.clip)
@@ -165,6 +170,8 @@ class Loop:
         self.step_number += 1
         update_average(self.average, self.modules, self.step_number, self.schedule.ema)
         self.seconds += time.monotonic() - started
+        if self.minutes:  # the clock says when to end: all processes go by one
+            self.seconds = self.team.same(self.seconds, self.device)
         return float(loss.detach())
 
     def save_state(self, path: Path) -> None:
@@ -205,8 +212,9 @@ class Loop:
         return sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else nullcontext()
 
     def _indices(self, pack: FacePack, count: int) -> Tensor:
-        """The faces of this step: epochs without repetition, each in an order of its own."""
-        first = self.step_number * count
+        """This process's ``count`` faces of this step: epochs without repetition, each in an order of
+        its own."""
+        first = (self.step_number * self.team.size + self.team.rank) * count
         orders = {}
         for epoch in range(first // len(pack), (first + count - 1) // len(pack) + 1):
             seed = hash((self.schedule.seed, len(pack), epoch)) % 2**31
@@ -218,6 +226,17 @@ class Loop:
         return Progress(
             self.step_number, self.passes, self.seconds, self.done, loss, self.learning_rate(), nme
         )
+
+
+class _Step(nn.Module):
+    """The loss of a step as the forward pass of what is trained, for those who average its gradients."""
+
+    def __init__(self, modules: nn.Module, loss: Callable[[Generator], Tensor]) -> None:
+        super().__init__()
+        self.modules_trained, self._loss = modules, loss
+
+    def forward(self, generator: Generator) -> Tensor:
+        return self._loss(generator)
 
 
 def _parameter_groups(module: nn.Module, decay: float) -> list[dict[str, object]]:
