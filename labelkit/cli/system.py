@@ -83,12 +83,25 @@ def _tell(report: DemoReport) -> None:
     say("    labelkit doctor")
 
 
-def doctor(as_json: AsJson = False) -> None:
-    """Look at what is installed, which device will be used and what is missing, with the fix for each."""
+def doctor(
+    project: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR",
+            help="A project to look at as well; by default the one in this folder, if it holds one.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at what is installed, which device will be used and what is missing, with the fix for each.
+
+    Exit code 1 where labels cannot be made, or the project cannot be worked on.
+    """
     from labelkit.doctor import examine, usable
 
     findings = []
-    for finding in examine():
+    for finding in examine(project):
         findings.append(finding)
         if not as_json:
             _tell_finding(finding)
@@ -96,7 +109,7 @@ def doctor(as_json: AsJson = False) -> None:
     if as_json:
         say_json({"usable": ready, "findings": [asdict(finding) for finding in findings]})
     else:
-        say("labelkit is ready." if ready else "labelkit cannot make labels before this is mended.")
+        say("labelkit is ready." if ready else "Mend what is BROKEN first: labels cannot be made before.")
     if not ready:
         raise typer.Exit(1)
 
