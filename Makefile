@@ -18,12 +18,13 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format clean distclean
+.PHONY: help demo test check docs format clean distclean
 
 help:
 	@echo "make demo       real faces, labelled by two schemes, in demo/"
 	@echo "make test       the tests (make test ARGS='-k geometry' for some of them)"
 	@echo "make check      ruff, mypy and import-linter"
+	@echo "make docs       the documentation, in site/; a warning or a broken link is an error"
 	@echo "make format     let ruff format and fix what it can"
 	@echo "make clean      remove caches, builds and demo/; distclean removes $(VENV) too"
 
@@ -39,6 +40,9 @@ check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/.installed-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix-only .
@@ -65,8 +69,8 @@ $(BIN)/python:
 	    exit 1; }
 
 clean:
-	rm -rf demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find labelkit tests benchmarks examples notebooks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	rm -rf demo dist build site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find labelkit tests benchmarks docs examples notebooks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean
 	rm -rf $(VENV)

@@ -2,14 +2,14 @@
 
 Frames
 ------
-*image px*   float, 0-based, x right, y down; the centre of the top-left pixel is (0, 0),
-             so an image of width W spans -0.5 to W - 0.5.
-*plane*      the frontal mean face; outer eye corners of ``ibug68`` at (-0.38, -0.10) and
-             (0.38, -0.10).
-*crop units* the square [-1, 1]² that a `Crop` lays over the face. A face that looked
-             exactly like the plane would have its landmarks at its plane positions.
-*crop px*    the same square sampled with ``size`` pixels a side; a feature map of stride
-             s is the same with ``size / s``.
+- *image px*: float, 0-based, x right, y down; the centre of the top-left pixel is (0, 0), so an
+  image of width W spans -0.5 to W - 0.5.
+- *plane*: the frontal mean face; outer eye corners of ``ibug68`` at (-0.38, -0.10) and
+  (0.38, -0.10).
+- *crop units*: the square [-1, 1]² that a `Crop` lays over the face. A face that looked exactly
+  like the plane would have its landmarks at its plane positions.
+- *crop px*: the same square sampled with ``size`` pixels a side; a feature map of stride s is the
+  same with ``size / s``.
 
 Points are arrays (..., 2), covariances (..., 2, 2).
 """
