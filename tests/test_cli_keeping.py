@@ -1,4 +1,4 @@
-"""``labelkit backup`` and ``restore``, as somebody types them."""
+"""``labelkit log``, ``backup`` and ``restore``, as somebody types them."""
 
 from __future__ import annotations
 
@@ -61,3 +61,25 @@ def test_problems_are_one_line() -> None:
         told = run(*words, code=1).stderr
         assert told.startswith("labelkit: ")
         assert told.count("\n") == 1
+
+
+def test_the_log_tells_who_did_what() -> None:
+    from labelkit.geometry import Box
+    from labelkit.project import Project
+
+    with Project.open("work") as project:
+        project.add_face("a.png", Box(5, 5, 60, 60, "user"), "ann")
+    run("mark", "work", "a.png", "--as", "rejected", "--author", "ben", "--comment", "[red]no face[/red]")
+    run("mark", "work", "a.png", "--as", "restored", "--author", "ann")
+    facts = json.loads(run("log", "work", "--json").stdout)["entries"]
+    assert [(one["author"], one["what"], one["text"]) for one in facts[1:]] == [
+        ("ann", "box", "a box was drawn"),
+        ("ben", "state", "todo -> rejected: [red]no face[/red]"),
+        ("ann", "state", "rejected -> todo: brought back"),
+    ]
+    told = run("log", "work", "--person", "ben", "--photo", "a.png", "--since", "1h").stdout
+    assert "[red]" in told
+    assert "ann" not in told
+    assert "nothing of the kind" in run("log", "work", "--person", "eve").stdout
+    assert "no face 2" in run("log", "work", "--photo", "a.png", "--face", "2", code=1).stderr
+    assert "is no moment" in run("log", "work", "--since", "soon", code=1).stderr

@@ -19,7 +19,7 @@ from labelkit.app.session import WAITING, Session, problem
 from labelkit.app.shared import Pulse
 from labelkit.errors import InputError, LabelkitError
 from labelkit.formats import FORMATS
-from labelkit.project.exporting import ExportReport
+from labelkit.project.exporting import ExportOptions, ExportReport, export
 from labelkit.project.side import SIDE
 from labelkit.store import FINISHED
 
@@ -161,7 +161,9 @@ class View:
         with tempfile.TemporaryDirectory(dir=cache, prefix="export-") as folder:
             out = Path(folder, self._suggested())
             try:
-                report = project.export(self._format.value, out, **self._options())
+                options = ExportOptions(self._format.value, **self._options())
+                # Not the project's own call, which would say in its log that somebody has exported.
+                report = export(project.store, project.folder, project.images, out, options)
             except LabelkitError as error:
                 return self._nothing(str(error).replace(str(out), out.name)), "", False
             except Exception as error:  # noqa: BLE001 - the person is told, and `problem` logs it
@@ -190,7 +192,9 @@ class View:
         if not EXPORT_NAME.fullmatch(name):
             raise InputError(f"{name!r} is no name for an export: letters, digits, spaces, '.', '-' and '_'")
         out, options, form = self._folder / name, self._options(), self._format.value
-        report = await self._session.aside(lambda: project.export(form, out, **options))
+        report = await self._session.aside(
+            lambda: project.export(form, out, **options, author=self._session.author)
+        )
         parts.fill(self._written, _done(report))
         parts.fill(self._earlier, self._exports())
         self._name.value = self._suggested()

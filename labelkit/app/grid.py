@@ -132,6 +132,16 @@ class GridView:
         self._tell()
         self.grid.load(self._project.scheme, tiles, sources)
 
+    def restore(self) -> None:
+        """Bring back what is rejected on this page."""
+        self._stirred = time.monotonic()
+        self._decide(
+            {
+                "name": "restore",
+                "keys": [key for key in map(str, self._revisions) if key not in self.grid.marks],
+            }
+        )
+
     def stay(self) -> None:
         """Go on holding what is shown, as long as hands stir now and then."""
         if time.monotonic() - self._stirred < _ASLEEP:

@@ -83,6 +83,7 @@ class View:
             device=self._device.value,
             flip=self._flip.value,
             only="new" if self._only.value else None,
+            author=session.author,
         )
         session.look()
 

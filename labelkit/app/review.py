@@ -17,17 +17,21 @@ from labelkit.store import FaceState
 #: What waits: the one filter that is a queue.
 _QUEUE = "To review"
 
+#: What somebody has taken away, and can bring back.
+_REJECTED = "Rejected"
+
 _FILTERS: dict[str, tuple[FaceState, ...]] = {
     _QUEUE: WAITING,
     "Returned": (FaceState.RETURNED,),
     "Done": (FaceState.DONE,),
     "Reviewed": (FaceState.REVIEWED,),
     "Skipped": (FaceState.SKIPPED,),
-    "Rejected": (FaceState.REJECTED,),
+    _REJECTED: (FaceState.REJECTED,),
 }
 
 _ORDERS: dict[str, Way] = {
     "Worth a correction most": "uncertain",
+    "Teaches a model most": "teaching",
     "Most doubted first": "worst",
     "Oddest shapes first": "outliers",
     "Oldest first": "oldest",
@@ -56,7 +60,9 @@ class View:
         self._body = pn.Column(sizing_mode="stretch_both", margin=0)
         self._editors: dict[str, Editor] = {}
         self._grids: dict[str, GridView] = {}
-        bar = parts.row(self._filter, self._order, pn.layout.HSpacer(), self._mode)
+        self._restore = parts.button("Bring back", visible=False)
+        self._restore.on_click(session.guarded(self._bring_back))
+        bar = parts.row(self._filter, self._order, self._restore, pn.layout.HSpacer(), self._mode)
         # One and the same each time: the grid turns to this page, too, for the editor.
         self._layout = pn.Column(
             bar, self._body, css_classes=["lk-desk"], sizing_mode="stretch_both", margin=0
@@ -123,6 +129,8 @@ class View:
     def _fill(self) -> None:
         """Show what is chosen, or why there is nothing."""
         self._order.visible = self._filter.value == _QUEUE
+        self._restore.visible = self._filter.value == _REJECTED
+        self._restore.name = "Bring these back" if self._mode.value == _GRID else "Bring it back"
         name, face = self._filter.value, self._session.query.pop("face", None)
         if face is None and not self._session.pulse.count(*_FILTERS[name]):
             self._body.objects = [parts.html(self._nothing())]
@@ -135,6 +143,19 @@ class View:
         else:
             self._leave()
             self._body.objects = [self._edit(name, face)]
+
+    def _bring_back(self, *_: object) -> None:
+        """What is rejected and shown is as it was before; in the grid that can be undone."""
+        shown, store = self._body.objects[0] if self._body.objects else None, self._session.project.store
+        if isinstance(shown, Editor) and shown.session.current:
+            face = store.restore_face(int(shown.session.current), self._session.author)
+            self._session.tell(f"{face.face.image}, face {face.face.index + 1}: {face.state.value} again")
+            shown.session.desk.leave()
+            self._editors.pop(_REJECTED, None)
+            self._session.look()
+            self._fill()
+        elif shown is not None and _REJECTED in self._grids:
+            self._grids[_REJECTED].restore()
 
     def _edit(self, name: str, face: int | None) -> Editor:
         editor = self._editors.get(name)

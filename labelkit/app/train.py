@@ -73,7 +73,7 @@ class View:
             self._list()
 
     def _begin(self, *_: object) -> None:
-        self._session.shared.training.start(device=self._device.value)
+        self._session.shared.training.start(device=self._device.value, author=self._session.author)
         self._session.look()
 
     def _stop(self, *_: object) -> None:
@@ -84,7 +84,7 @@ class View:
             self._session.look()
 
     def _use(self, name: str) -> None:
-        self._session.project.use_model(name)
+        self._session.project.use_model(name, author=self._session.author)
         self._session.tell(f"Prelabelling takes {name} from now on.")
         self._list()
         self._fill()

@@ -99,6 +99,7 @@ app.command(epilog="Example: labelkit serve work")(serve.serve)
 app.add_typer(serve.users, name="users")
 app.command(epilog="Example: labelkit scan work")(project.scan)
 app.command(epilog="Example: labelkit relocate work --images /data/photos")(project.relocate)
+app.command(epilog="Example: labelkit log work --person ann --since 3d")(keeping.log)
 app.command(epilog="Example: labelkit backup work -o work.zip")(keeping.backup)
 app.command(epilog="Example: labelkit restore work.zip again")(keeping.restore)
 app.command(epilog="Example: labelkit scheme-change work my-scheme.json --rename old=new")(

@@ -18,6 +18,7 @@ class Decision(StrEnum):
     RETURNED = "returned"
     REJECTED = "rejected"
     SKIPPED = "skipped"
+    RESTORED = "restored"
 
 
 def mark(
@@ -29,7 +30,7 @@ def mark(
         typer.Option(
             "--as",
             help="reviewed: a second person agrees; returned: to be corrected (says why in --comment); "
-            "rejected: no face, or none to label; skipped: not now.",
+            "rejected: no face, or none to label; skipped: not now; restored: a rejected face as it was.",
         ),
     ] = None,
     comment: Annotated[str, typer.Option("--comment", help="Why, or anything about the face.")] = "",
@@ -59,7 +60,9 @@ def mark(
                 project.skip(face, who, comment)
             case Decision.REVIEWED:
                 project.review(face, who)
-        if comment and decision in (None, Decision.REVIEWED):
+            case Decision.RESTORED:
+                project.restore_face(face, who)
+        if comment and decision in (None, Decision.REVIEWED, Decision.RESTORED):
             project.comment(face, comment, who, point)
         state = project.find(face).state
     if as_json:

@@ -1,4 +1,4 @@
-"""``labelkit backup`` and ``restore``: a project as one file, and back."""
+"""``labelkit log``, ``backup`` and ``restore``: who did what, and a project as one file and back."""
 
 from __future__ import annotations
 
@@ -7,12 +7,56 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from labelkit.cli.output import AsJson, count, note, note_all, say, say_json, shown
+from labelkit.cli.output import STDOUT, AsJson, count, note, note_all, say, say_json, shown
 from labelkit.cli.project import ProjectDir
 
 if TYPE_CHECKING:
     from labelkit.project.backup import RestoreReport
+
+
+def log(
+    folder: ProjectDir,
+    photo: Annotated[
+        str | None,
+        typer.Option("--photo", help="Only what was done to a face of this photo.", metavar="PHOTO"),
+    ] = None,
+    number: Annotated[int, typer.Option("--face", min=1, help="Which of its faces, from 1.")] = 1,
+    person: Annotated[str | None, typer.Option("--person", help="Only what this person did.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="A date, a time (2026-03-01T14:30), or a span: 90m, 12h, 3d, 2w."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many of the newest to list.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Who did what, when, and to which face: labels, states, comments, schemes, imports, exports.
+
+    Nothing of it can be changed or removed.
+    """
+    from labelkit.landmarks import Face
+    from labelkit.project import Project
+
+    face = None if photo is None else Face(photo, number - 1)
+    with Project.open(folder) as project:
+        found = project.log_entries(face=face, person=person, since=since, limit=limit)
+    if as_json:
+        say_json({"entries": [{**asdict(one), "time": one.time.isoformat()} for one in found]})
+        return
+    if not found:
+        say("nothing of the kind was done")
+        return
+    table = Table("time", "who", "what", "face", "")
+    for one in found:
+        where = "" if one.image is None or one.index is None else f"{one.image}, face {one.index + 1}"
+        when = f"{one.time.astimezone():%Y-%m-%d %H:%M:%S}"
+        # Names and comments are not markup.
+        table.add_row(when, Text(one.author), one.what, Text(where), Text(one.text))
+    STDOUT.print(table)
+    if len(found) == limit:
+        note(f"the newest {limit}; --limit lists more")
 
 
 def backup(

@@ -39,7 +39,8 @@ class _Before:
 
 
 class Bulk:
-    """Accepts, rejects and flags faces as ``author``; what was done last can be undone, step by step.
+    """Accepts, rejects, flags and brings back faces as ``author``; what was done last can be undone,
+    step by step.
 
     Every decision is stored when a call returns. Accepting writes an annotation for each face, and
     undoing that another one, which withdraws it: nothing is ever removed from a face's history.
@@ -55,8 +56,8 @@ class Bulk:
         return len(self._steps)
 
     def decide(self, name: str, seen: Mapping[int, int]) -> Outcome:
-        """Decide about faces: ``name`` is accept, reject or flag, ``seen`` the revision of each face
-        that the person saw, by id.
+        """Decide about faces: ``name`` is accept, reject, flag or restore (a rejected face, to what it
+        was before), ``seen`` the revision of each face that the person saw, by id.
 
         A face that has changed since, that somebody is working on, or that cannot be accepted
         because points have no place, stays as it is. Raises `InputError` for another name.
@@ -65,6 +66,7 @@ class Bulk:
             "accept": self._accept,
             "reject": lambda face: self._move(face, FaceState.REJECTED, ""),
             "flag": lambda face: self._move(face, FaceState.SKIPPED, FLAGGED),
+            "restore": self._restore,
         }
         if name not in acts:
             raise InputError(f"{name!r} is nothing that can be decided; there are {', '.join(acts)}")
@@ -131,6 +133,9 @@ class Bulk:
 
     def _move(self, face: StoredFace, state: FaceState, reason: str) -> None:
         self._store.set_state(face.id, state, self._author, reason)
+
+    def _restore(self, face: StoredFace) -> None:
+        self._store.restore_face(face.id, self._author)
 
     def _take_back(self, before: _Before) -> FaceState:
         face = self._store.face(before.face.id)

@@ -23,7 +23,7 @@ from labelkit.project.describing import DescribingCalls
 from labelkit.project.exporting import ExportOptions, ExportReport, export
 from labelkit.project.folder import FOLDERS, create_folder, keep_scheme, one_at_a_time
 from labelkit.project.importing import As, ImportReport, Source, import_dataset, read_for
-from labelkit.project.keeping import KeepingCalls
+from labelkit.project.keeping import KeepingCalls, person
 from labelkit.project.looking import LookingCalls
 from labelkit.project.photos import Comparison, Heard, ScanReport, compare, scan
 from labelkit.project.settings import Settings, images_setting, read_settings, write_settings
@@ -138,7 +138,9 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         with one_at_a_time(self.folder):
             return scan(self.store, self.images, self._compare(self.images), read=read, heard=heard)
 
-    def relocate(self, images: str | Path, *, read: bool = True, heard: Heard = _ignore) -> ScanReport:
+    def relocate(
+        self, images: str | Path, *, read: bool = True, heard: Heard = _ignore, author: str | None = None
+    ) -> ScanReport:
         """The photos are below ``images`` now: by their names there, or by their content.
 
         Raises `InputError`, with nothing changed, when not one of them is there.
@@ -153,6 +155,7 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
             settings = replace(self.settings, images=images_setting(self.folder, root))
             write_settings(self.folder, settings)
             self.settings = settings
+            self.store.record("relocate", person(author), f"the photos are in {settings.images}")
             return scan(self.store, self.images, found, read=read, heard=heard)
 
     def image(self, face: Face | str) -> ImageFile:
@@ -185,7 +188,7 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         nobody = [f for f in self.store.faces_of_image(photo.id) if f.state is FaceState.NO_FACE]
         if nobody:
             return self.store.set_box(nobody[0].id, box, author).face
-        (face_id,) = self.store.add_faces([NewFace(photo.id, box)])
+        (face_id,) = self.store.add_faces([NewFace(photo.id, box)], author)
         return self.store.face(face_id).face
 
     def landmarks(self, face: Face) -> Landmarks:
@@ -277,6 +280,7 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         flip: bool = False,
         passes: int | None = None,
         find: Callable[[RGBImage], list[Box]] | None = None,
+        author: str | None = None,
         heard: Callable[[Job], None] | None = None,
     ) -> PrelabelReport:
         """Find faces in photos that nobody has searched, and predict points that nobody has confirmed.
@@ -291,8 +295,9 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         options = {"only": only, "device": device, "flip": flip, "passes": passes}
         given = model if model is not None and not isinstance(model, str | Path) else None
         if given is None and find is None:
-            return self._start_prelabel(model, options).wait(heard)
+            return self._start_prelabel(model, options, author).wait(heard)
         name = None if given is not None else model
+        self.store.record("prelabel", person(author), "with a model or a detector of one's own")
         return prelabel_here(self.folder, self.store, self._prelabel_arguments(name, options), given, find)
 
     def start_prelabel(
@@ -303,9 +308,11 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         device: str = "auto",
         flip: bool = False,
         passes: int | None = None,
+        author: str | None = None,
     ) -> Prelabelling:
         """As `prelabel`, without waiting: the result is followed or stopped by whoever started it."""
-        return self._start_prelabel(model, {"only": only, "device": device, "flip": flip, "passes": passes})
+        options = {"only": only, "device": device, "flip": flip, "passes": passes}
+        return self._start_prelabel(model, options, author)
 
     def import_annotations(
         self,
@@ -331,7 +338,10 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         source = Source(path, format, given, subset)
         data = read_for(source, self.images, self.scheme, scheme)
         with one_at_a_time(self.folder):
-            return import_dataset(self.store, self.images, data, path, author, as_, heard)
+            report = import_dataset(self.store, self.images, data, path, author, as_, heard)
+        told = f"{path.name}: {report.added} of {report.read} faces, {as_}"
+        self.store.record("import", author, told, {"added": report.added, "read": report.read})
+        return report
 
     def export(
         self,
@@ -342,6 +352,7 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         reviewed_only: bool = False,
         split: str | None = None,
         by: By = "photo",
+        author: str | None = None,
         heard: Callable[[str], None] = _ignore,
     ) -> ExportReport:
         """Write the confirmed faces, at once or not at all, with a side file that says whose they are.
@@ -351,7 +362,11 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         `InputError`, with nothing written, when there is no face or the format cannot hold one.
         """
         options = ExportOptions(format, include_predicted, reviewed_only, split, by)
-        return export(self.store, self.folder, self.images, Path(out), options, heard)
+        report = export(self.store, self.folder, self.images, Path(out), options, heard)
+        told = {"faces": report.faces, "predicted": len(report.predicted), "split": split}
+        what = f"{report.out.name}: {report.faces} faces as {report.format}"
+        self.store.record("export", person(author), what, told)
+        return report
 
     # The scheme
 
@@ -388,8 +403,12 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         """Every revision of the scheme, the oldest first."""
         return self.store.scheme_history()
 
-    def _start_prelabel(self, model: object, options: Mapping[str, Any]) -> Prelabelling:
-        return Prelabelling.start(self.folder, self.store, self._prelabel_arguments(model, options))
+    def _start_prelabel(self, model: object, options: Mapping[str, Any], author: str | None) -> Prelabelling:
+        arguments = self._prelabel_arguments(model, options)
+        started = Prelabelling.start(self.folder, self.store, arguments)
+        told = f"job {started.job.id} with {Path(arguments['model']).stem}"
+        self.store.record("prelabel", person(author), told)
+        return started
 
     def _prelabel_arguments(self, model: object, options: Mapping[str, Any]) -> dict[str, Any]:
         """What the process is told; ``model`` is a name or a path, None for the settings' one."""

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from labelkit.errors import InputError
 from labelkit.prelabel.files import local_model
 from labelkit.progress import told
+from labelkit.project.keeping import person
 from labelkit.project.settings import Settings, write_settings
 from labelkit.store import Job, Store
 from labelkit.store.process import ChildJob, report_path
@@ -91,6 +93,7 @@ class TuningCalls:
         device: str = "auto",
         seed: int = 0,
         use: bool = True,
+        author: str | None = None,
         heard: Callable[[Job], None] | None = None,
     ) -> TuneReport:
         """Teach a model the project's scheme by the confirmed points, and keep it as a new version in
@@ -103,9 +106,10 @@ class TuningCalls:
         never). ``use``: the settings then name the new model, unless it is worse. Raises `InputError`
         when no face has a confirmed point, or with the process's own line where it failed.
         """
-        report = self.start_fine_tune(model, faces=faces, steps=steps, device=device, seed=seed).wait(heard)
+        options: dict[str, Any] = {"faces": faces, "steps": steps, "device": device, "seed": seed}
+        report = self.start_fine_tune(model, **options, author=author).wait(heard)
         if use and report.better:
-            self.use_model(report.name)
+            self.use_model(report.name, author=author)
         return report
 
     def start_fine_tune(
@@ -116,6 +120,7 @@ class TuningCalls:
         steps: int | None = None,
         device: str = "auto",
         seed: int = 0,
+        author: str | None = None,
         child: Sequence[str] = CHILD,
     ) -> Tuning:
         """As `fine_tune`, without waiting and without choosing the new model."""
@@ -134,13 +139,19 @@ class TuningCalls:
             "steps": steps,
             "seed": seed,
         }
-        return Tuning.begin(self.folder, self.store, arguments, child)
+        tuning = Tuning.begin(self.folder, self.store, arguments, child)
+        what = f"{KIND} {tuning.job.id} from {Path(name).stem}"
+        self.store.record(
+            "train", person(author), what, {"job": tuning.job.id, "faces": faces, "steps": steps}
+        )
+        return tuning
 
-    def use_model(self, name: str) -> None:
+    def use_model(self, name: str, *, author: str | None = None) -> None:
         """Let ``labelkit.toml`` name the model that prelabels from now on."""
         settings = replace(self.settings, model=name)
         write_settings(self.folder, settings)
         self.settings = settings
+        self.store.record("model", person(author), f"{name} prelabels from now on")
 
 
 @contextmanager

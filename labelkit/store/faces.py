@@ -21,20 +21,28 @@ from labelkit.store.states import move
 from labelkit.store.tables import events, faces, images, state_counts
 from labelkit.store.values import FINISHED, Attributes, EventKind, FaceState, NewFace, Order, StoredFace
 
+#: Why a face that was rejected waits again.
+BROUGHT_BACK = "brought back"
+
+#: Where a face goes that cannot be as it was, the first that makes sense: the last always does.
+_FALLBACK = (FaceState.PREDICTED, FaceState.TODO, FaceState.IN_PROGRESS, FaceState.NO_FACE, FaceState.SKIPPED)
+
 
 class FaceCalls(Part):
     """The part of `Store` about faces."""
 
-    def add_faces(self, faces: Iterable[NewFace]) -> list[int]:
-        """The ids of the faces in the same order; new ones are added as ``todo``.
+    def add_faces(self, faces: Iterable[NewFace], author: str = "") -> list[int]:
+        """The ids of the faces in the same order; new ones are added as ``todo``, and where ``author``
+        is given the history says that they drew the box.
 
         A face whose photo has one of that index already is that face, and is left as it is. The
         first face of a photo marked ``no face`` takes the place of that mark. Raises
         `InputError` for an unknown photo.
         """
         new = list(faces)
+        checked_text(author, "an author")
         with self._database.write() as connection:
-            return insert_faces(connection, new)
+            return insert_faces(connection, new, author)
 
     def mark_no_face(self, image_ids: Iterable[int]) -> int:
         """Note that nobody was found in these photos; the number of photos newly marked.
@@ -120,6 +128,23 @@ class FaceCalls(Part):
                 name = f"{face.face.image}, face {face.face.index + 1}"
                 raise InputError(f"{name}: cannot become {state.value!r}: {problem}")
             move(connection, [(face_id, face.state)], state, author, reason)
+            return load_face(connection, face_id)
+
+    def restore_face(self, face_id: int, author: str) -> StoredFace:
+        """Bring a face back that was rejected: to the state that it had before, or, where that makes
+        no sense by now (points were added since), to the last that does.
+
+        Raises `InputError` for a face that is not rejected.
+        """
+        checked_text(author, "an author")
+        with self._database.write() as connection:
+            face = load_face(connection, face_id)
+            if face.state != FaceState.REJECTED:
+                name = f"{face.face.image}, face {face.face.index + 1}"
+                raise InputError(f"{name}: is {face.state.value}; only a rejected face is brought back")
+            wanted = (_before(connection, face), *_FALLBACK)
+            state = next(one for one in wanted if _objection(connection, face, one) is None)
+            move(connection, [(face_id, face.state)], state, author, BROUGHT_BACK)
             return load_face(connection, face_id)
 
     def set_note(self, face_id: int, note: str, author: str) -> StoredFace:
@@ -208,6 +233,21 @@ def _objection(connection: Connection, face: StoredFace, state: FaceState) -> st
         open_points = int((merged(connection, [face.id])[face.id].state == State.PREDICTED).sum())
         return f"{open_points} of its points are not confirmed" if open_points else None
     return None
+
+
+def _before(connection: Connection, face: StoredFace) -> FaceState:
+    """The state of a face before it was rejected."""
+    query = (
+        select(events.c.before)
+        .where(
+            events.c.face_id == face.id,
+            events.c.kind == EventKind.STATE.value,
+            events.c.after == FaceState.REJECTED.value,
+        )
+        .order_by(events.c.id.desc())
+        .limit(1)
+    )
+    return FaceState(connection.scalar(query) or FaceState.TODO.value)
 
 
 def _replace(

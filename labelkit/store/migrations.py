@@ -225,7 +225,25 @@ _ODDITIES = Migration(
     ),
 )
 
-MIGRATIONS: tuple[Migration, ...] = (_FIRST, _EDITOR, _QUEUE, _ODDITIES)
+_ACTIONS = Migration(
+    "0005 actions, and faces that stay",
+    (
+        """CREATE TABLE actions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            kind TEXT NOT NULL,
+            author TEXT NOT NULL,
+            time TEXT NOT NULL,
+            text TEXT NOT NULL,
+            details TEXT NOT NULL
+        )""",
+        *_append_only("actions"),
+        # Whoever takes a face away rejects it: it is hidden, and can be brought back.
+        """CREATE TRIGGER faces_no_delete BEFORE DELETE ON faces
+            BEGIN SELECT RAISE(ABORT, 'faces are rejected, never deleted'); END""",
+    ),
+)
+
+MIGRATIONS: tuple[Migration, ...] = (_FIRST, _EDITOR, _QUEUE, _ODDITIES, _ACTIONS)
 
 
 def create_tables(database: Database, steps: Sequence[Migration] = MIGRATIONS) -> None:

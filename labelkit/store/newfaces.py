@@ -10,21 +10,23 @@ from sqlalchemy import Connection, insert, select, update
 from labelkit.errors import InputError
 from labelkit.store import tables
 from labelkit.store.checks import checked_object
-from labelkit.store.facerows import box_columns
+from labelkit.store.facerows import box_columns, box_list
 from labelkit.store.part import chunks
 from labelkit.store.states import move
-from labelkit.store.tables import faces, images
-from labelkit.store.values import FaceState, NewFace
+from labelkit.store.tables import events, faces, images
+from labelkit.store.values import EventKind, FaceState, NewFace
 
 #: The face numbers that a photo has, with the ids; the mark `no face` stands under None.
 Numbers = dict[int | None, int]
 
 
-def insert_faces(connection: Connection, new: Sequence[NewFace]) -> list[int]:
-    """Add the faces that are not there yet; the ids of all in the same order."""
+def insert_faces(connection: Connection, new: Sequence[NewFace], author: str = "") -> list[int]:
+    """Add the faces that are not there yet; the ids of all in the same order. ``author`` is who drew
+    their boxes, where anybody did."""
     photos = _numbers(connection, {face.image_id for face in new})
     rows: list[dict[str, Any]] = []
     slots: list[tuple[int, int]] = []
+    drawn: dict[tuple[int, int], NewFace] = {}
     for face in new:
         numbers = photos[face.image_id]
         number = _number(face, numbers)
@@ -36,10 +38,13 @@ def insert_faces(connection: Connection, new: Sequence[NewFace]) -> list[int]:
             _take_place(connection, mark, number, face)
         else:
             rows.append(_row(face, number))
+        drawn[face.image_id, number] = face
         numbers[number] = mark if mark is not None else 0
     if rows:
         connection.execute(insert(faces), rows)
     ids = _numbers(connection, {face.image_id for face in new})
+    if author and drawn:
+        _note(connection, {ids[image_id][number]: face for (image_id, number), face in drawn.items()}, author)
     return [ids[image_id][number] for image_id, number in slots]
 
 
@@ -92,6 +97,15 @@ def _row(face: NewFace, number: int) -> dict[str, Any]:
         "attributes": checked_object(face.attributes, "the attributes"),
         "updated": tables.now(),
     }
+
+
+def _note(connection: Connection, drawn: dict[int, NewFace], author: str) -> None:
+    """Write into the history who drew the boxes of new faces."""
+    common = {"kind": EventKind.BOX.value, "author": author, "time": tables.now()}
+    rows = [
+        {**common, "face_id": face_id, "after": box_list(face.box)} for face_id, face in sorted(drawn.items())
+    ]
+    connection.execute(insert(events), rows)
 
 
 def _take_place(connection: Connection, mark: int, number: int, face: NewFace) -> None:

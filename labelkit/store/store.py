@@ -19,6 +19,7 @@ from labelkit.store.images import ImageCalls
 from labelkit.store.jobs import Jobs
 from labelkit.store.journal import Journals
 from labelkit.store.leases import Leases
+from labelkit.store.log import LogCalls
 from labelkit.store.migrations import create_tables, migrate
 from labelkit.store.oddities import OddityCalls
 from labelkit.store.predictions import PredictionCalls
@@ -36,6 +37,7 @@ class Store(
     PredictionCalls,
     SignatureCalls,
     OddityCalls,
+    LogCalls,
 ):
     """The project's SQLite database. Threads may share it; processes open their own.
 

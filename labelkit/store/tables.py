@@ -224,6 +224,18 @@ events = Table(
     Column("point_uid", Integer),
 )
 
+# What leaves no other trace: exports, imports, the start of long work.
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text),
+    Column("author", Text),
+    Column("time", Time),
+    Column("text", Text),
+    Column("details", Json),
+)
+
 jobs = Table(
     "jobs",
     metadata,

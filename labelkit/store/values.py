@@ -242,6 +242,26 @@ class Event:
 
 
 @dataclass(frozen=True)
+class LogEntry:
+    """What somebody did: when, who (empty: nobody in particular), ``what`` (an annotation, a kind of
+    event, a scheme, a job, or an action such as an export), to which face, and in words.
+
+    ``image`` and ``index`` name the face, None where it is about none. ``before`` and ``after`` are
+    those of an event; ``after`` has the details of an action.
+    """
+
+    time: datetime
+    author: str
+    what: str
+    face_id: int | None = None
+    image: str | None = None
+    index: int | None = None
+    text: str = ""
+    before: Any = None
+    after: Any = None
+
+
+@dataclass(frozen=True)
 class Delta:
     """One edit in a journal: its number there, when, and the editor's own JSON object."""
 

@@ -87,6 +87,20 @@ def test_what_was_said_before_is_there_again(project: Project, faces: list[Store
     assert np.array_equal(after.xy[:5], before.xy[:5])
 
 
+def test_what_was_rejected_comes_back_and_that_can_be_undone(
+    project: Project, faces: list[StoredFace]
+) -> None:
+    bulk, before = Bulk(project, "ann"), [project.landmarks(face.face) for face in faces]
+    assert len(bulk.decide("restore", seen(faces)).problems) == len(faces)
+    bulk.decide("reject", seen(faces))
+    assert project.queue() == []
+    assert set(bulk.decide("restore", seen(faces)).states.values()) == {FaceState.PREDICTED}
+    assert [project.landmarks(face.face) for face in faces] == before
+    assert len(project.queue()) == len(faces)
+    bulk.undo()
+    assert {face.state for face in project.store.faces(seen(faces))} == {FaceState.REJECTED}
+
+
 def test_steps_are_undone_one_by_one(project: Project, faces: list[StoredFace]) -> None:
     bulk = Bulk(project, "ann")
     bulk.decide("accept", seen(faces[:1]))

@@ -14,7 +14,7 @@ from labelkit.store import NewImage, Store, copying, migrations, tables
 from labelkit.store.migrations import MIGRATIONS, Migration
 
 SECOND = Migration(
-    "0005 colours",
+    "0006 colours",
     ("ALTER TABLE images ADD COLUMN colour TEXT", "UPDATE images SET colour = 'grey'"),
 )
 
@@ -72,7 +72,7 @@ def test_an_older_database_is_copied_and_brought_up_to_date(
 
 
 def test_a_failing_step_leaves_the_old_database(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = Migration("0006 broken", ("CREATE TABLE extra (x)", "SELECT nonsense FROM nowhere"))
+    broken = Migration("0007 broken", ("CREATE TABLE extra (x)", "SELECT nonsense FROM nowhere"))
     newer(monkeypatch, SECOND, broken)
     with pytest.raises(StoreError, match="nowhere"):
         Store.open(old)
