@@ -219,7 +219,11 @@ class _Moved:
         if not place:
             raise InputError("say in which folder the photos are now")
         session = self._session
-        report = await session.aside(lambda: session.project.relocate(Path(place).expanduser()))
+        if not session.shared.local:  # the field is hidden there, which keeps no browser from asking
+            raise InputError("folders of this computer are named at this computer only")
+        report = await session.aside(
+            lambda: session.project.relocate(Path(place).expanduser(), author=session.author)
+        )
         session.tell(_scan_line(report))
         session.look()
         self._found()

@@ -85,6 +85,8 @@ class ImportLabels:
         path, project = self._path, self._session.project
         if path is None:
             return
+        if self._scheme.value and self._scheme.value not in builtin_schemes():
+            raise InputError("the browser named a scheme that was not offered")
         report = await self._session.aside(
             lambda: project.import_annotations(
                 path,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from importlib import resources
 from string import Template
@@ -13,11 +15,27 @@ from bokeh.server.auth_provider import AuthProvider
 from tornado.ioloop import IOLoop
 from tornado.web import RequestHandler
 
-from labelkit.app.guard import COOKIE, DAYS, Guarded, cookie_user
+from labelkit.app.guard import (
+    BROWSER,
+    BROWSER_DAYS,
+    COOKIE,
+    DAYS,
+    Guarded,
+    browser_token,
+    browser_value,
+    cookie_value,
+    request_user,
+)
 from labelkit.app.shared import Shared
 
 #: Whoever guesses waits so long after each wrong password, in seconds.
 _PENALTY = 1.0
+
+#: Longer ones are nobody's, and would only cost time.
+_LONGEST = 1024
+
+#: Passwords are compared by so many threads: each comparison takes 32 MB of memory.
+_COMPARERS = ThreadPoolExecutor(2, thread_name_prefix="labelkit-password")
 
 
 class Gate(AuthProvider):
@@ -32,7 +50,7 @@ class Gate(AuthProvider):
         shared = self._shared
 
         def user(handler: RequestHandler) -> str | None:
-            return cookie_user(handler, shared)
+            return request_user(handler.request, shared)
 
         return user
 
@@ -54,18 +72,34 @@ class LoginHandler(Guarded):
         self._page("")
 
     async def post(self) -> None:
-        users = self.shared.users
+        users, attempts = self.shared.users, self.shared.attempts
         name, password = self.get_body_argument("name", ""), self.get_body_argument("password", "")
-        accepted = users is not None and await IOLoop.current().run_in_executor(
-            None, users.accepts, name, password
+        address = str(self.request.remote_ip)
+        token = browser_token(self.request, self.shared, name)
+        wait = math.ceil(attempts.begin(address, name, token))
+        if wait:
+            self.set_status(429)
+            self.set_header("Retry-After", wait)
+            self._page(f"Too many attempts; try again in {wait} s.")
+            return
+        plausible = len(name) <= _LONGEST and len(password) <= _LONGEST
+        accepted = (
+            users is not None
+            and plausible
+            and await IOLoop.current().run_in_executor(_COMPARERS, users.accepts, name, password)
         )
-        if not accepted:
+        if users is None or not accepted:
             await asyncio.sleep(_PENALTY)
             self.set_status(403)
             self._page("Name or password is wrong.")
             return
+        attempts.accept(address, name, token)
         secure = self.request.protocol == "https"
-        self.set_signed_cookie(COOKIE, name, DAYS, httponly=True, samesite="Lax", secure=secure)
+        for cookie, value, days in (
+            (COOKIE, cookie_value(name, users), DAYS),
+            (BROWSER, browser_value(name, users), BROWSER_DAYS),
+        ):
+            self.set_cookie(cookie, value, expires_days=days, httponly=True, samesite="Lax", secure=secure)
         self.redirect(_inside(self.get_query_argument("next", "/")))
 
     def _page(self, problem: str) -> None:

@@ -15,10 +15,11 @@ from typing import Any
 
 import panel as pn
 from bokeh.server.server import Server
-from tornado.ioloop import IOLoop
+from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.websocket import WebSocketClosedError
 
-from labelkit.app.guard import is_loopback, own_hosts, page_origins
+from labelkit.app.door import Door
+from labelkit.app.guard import BROWSER, COOKIE, is_loopback, own_hosts, page_origins
 from labelkit.app.login import Gate, LoginHandler, LogoutHandler
 from labelkit.app.media import ExportHandler, FaceHandler, PhotoHandler
 from labelkit.app.session import PAGES, open_session
@@ -36,6 +37,12 @@ _CALM = 12.0
 
 #: A browser that was closed is forgotten after so many milliseconds.
 _FORGET = 15_000
+
+#: So often it is looked who may still be here, in milliseconds.
+_LOOK = 5_000
+
+#: The longest body of a request that is no upload, in bytes.
+_LONGEST_FORM = 256 * 1024
 
 
 def serve(
@@ -56,8 +63,8 @@ def serve(
     with Project.open(folder) as project:
         users = _users(folder, host)
         shared = Shared(project, users)
-        server = _server(shared, port, host, tuple(names))
-        _run(server, lambda: heard(f"http://{_shown(host)}:{server.port}/"))
+        server, door = _server(shared, port, host, tuple(names))
+        _run(server, door, lambda: heard(f"http://{_shown(host)}:{server.port}/"))
 
 
 def _users(folder: Path, host: str) -> Users | None:
@@ -73,7 +80,7 @@ def _users(folder: Path, host: str) -> Users | None:
     return users
 
 
-def _server(shared: Shared, port: int, host: str, names: tuple[str, ...]) -> Server:
+def _server(shared: Shared, port: int, host: str, names: tuple[str, ...]) -> tuple[Server, Door]:
     _prepare_panel()
     hosts = own_hosts(host, names)
     settings = {"shared": shared, "hosts": hosts}
@@ -86,13 +93,19 @@ def _server(shared: Shared, port: int, host: str, names: tuple[str, ...]) -> Ser
     options: dict[str, Any] = {}
     if shared.users is not None:
         handlers += [("/login", LoginHandler, settings), ("/logout", LogoutHandler, settings)]
-        options = {"auth_provider": Gate(shared), "cookie_secret": shared.users.secret}
+        options = {
+            "auth_provider": Gate(shared),
+            "cookie_secret": shared.users.secret,
+            # Else a browser could write itself the key to a session, and what is told in it.
+            "sign_sessions": True,
+            "secret_key": shared.users.session_secret,
+        }
     first = _once(lambda: IOLoop.current().call_later(_CALM, _load_studio))
     pages = {f"/{name}": _opening(shared, name, first) for name in PAGES}
     try:
         # Bokeh wants to know it before it takes one, and leaves a socket open when that is in use.
         port = _free_port(host, port)
-        return pn.io.server.get_server(
+        server = pn.io.server.get_server(
             {"/": _opening(shared, "", first), **pages},
             port=port,
             address=host,
@@ -102,10 +115,15 @@ def _server(shared: Shared, port: int, host: str, names: tuple[str, ...]) -> Ser
             ico_path=str(resources.files("labelkit.app").joinpath("static/favicon.ico")),
             unused_session_lifetime_milliseconds=_FORGET,
             check_unused_sessions_milliseconds=_FORGET,
+            http_server_kwargs={"max_body_size": _LONGEST_FORM},
+            # Bokeh writes what it is not told to leave out into every page, where scripts can read it.
+            exclude_cookies=[COOKIE, BROWSER],
+            exclude_headers=["Cookie", "Authorization"],
             **options,
         )
     except OSError as error:
         raise InputError(_refused(error, port, host)) from error
+    return server, Door(server._tornado, shared, hosts)
 
 
 def _free_port(host: str, port: int) -> int:
@@ -164,8 +182,9 @@ def _prepare_panel() -> None:
     logging.getLogger("bokeh").setLevel(logging.ERROR)
 
 
-def _run(server: Server, ready: Callable[[], None]) -> None:
+def _run(server: Server, door: Door, ready: Callable[[], None]) -> None:
     loop = IOLoop.current()
+    looking = PeriodicCallback(door.check, _LOOK)
 
     def end(*_: object) -> None:
         loop.add_callback_from_signal(loop.stop)
@@ -174,9 +193,11 @@ def _run(server: Server, ready: Callable[[], None]) -> None:
     loop.asyncio_loop.set_exception_handler(without_closed_pages)  # type: ignore[attr-defined]  # asyncio's
     try:
         server.start()
+        looking.start()
         ready()
         loop.start()
     finally:
+        looking.stop()
         server.stop()
         for name, handler in before.items():
             signal.signal(name, handler)

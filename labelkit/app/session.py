@@ -14,10 +14,11 @@ import panel as pn
 import param
 from panel.custom import Child  # type: ignore[attr-defined]  # it is, but not declared
 
+from labelkit.app.guard import WHO
 from labelkit.app.parts import html, note, page
 from labelkit.app.shared import Pulse, Shared
 from labelkit.app.widgets import Talking, source
-from labelkit.errors import LabelkitError
+from labelkit.errors import InputError, LabelkitError
 from labelkit.store import FaceState, JobState
 
 _log = logging.getLogger("labelkit.app")
@@ -69,7 +70,7 @@ class Session:
     """What the pages of one browser share: the project, who is there, and how to tell them things."""
 
     def __init__(self, shared: Shared, author: str, first: str = "") -> None:
-        self.shared, self.project = shared, shared.project
+        self.shared, self.project, self._author = shared, shared.project, author
         self.pulse = shared.pulse()
         self.query: dict[str, Any] = {}
         self._pages: dict[str, Page] = {}
@@ -92,8 +93,8 @@ class Session:
 
     @property
     def author(self) -> str:
-        """Whose name stands with what is labelled here."""
-        return str(self.shell.author)
+        """Whose name stands with what is labelled here. (The shell's is the browser's to change.)"""
+        return self._author
 
     def go(self, name: str, **query: Any) -> None:
         """Turn to a page; ``query`` says what to look at there."""
@@ -166,7 +167,7 @@ class Session:
         elif data.get("type") == "author" and self.shared.local:
             name = str(data.get("name", "")).strip()[:64]
             if name:
-                self.shell.author = name
+                self._author = self.shell.author = name
 
     def _show(self, name: str) -> None:
         try:
@@ -198,10 +199,22 @@ def open_session(shared: Shared, first: str) -> pn.viewable.Viewable:
     theme = cookies.get("labelkit-theme", "")
     if theme in ("light", "dark") and pn.state.curdoc is not None:
         pn.state.curdoc.template_variables["html_attrs"] = f'data-theme="{theme}"'
-    author = pn.state.user if shared.users is not None else _system_user()
-    session = Session(shared, author or "unknown", first)
+    session = Session(shared, _who(shared), first)
     pn.state.add_periodic_callback(session.guarded(session.poll), period=_LOOK)
     return session.shell
+
+
+def _who(shared: Shared) -> str:
+    """Who sits at the browser. Not what its cookies say here, which Bokeh takes from the browser's own
+    word where a connection is made again, but who came in by the door."""
+    if shared.users is None:
+        return _system_user()
+    context = pn.state.curdoc.session_context if pn.state.curdoc is not None else None
+    request = getattr(context, "request", None)  # which only the context of a server has
+    name = getattr(request, WHO, None)
+    if not isinstance(name, str):
+        raise InputError("log in first")
+    return name
 
 
 def _system_user() -> str:

@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from labelkit.app.attempts import Attempts
+from labelkit.app.quota import Uploads
 from labelkit.app.thumbs import Thumbnails
-from labelkit.app.users import Users
+from labelkit.app.users import FILE, Users, read_users
 from labelkit.errors import LabelkitError
 from labelkit.prelabel.runner import Prelabelling, PrelabelReport
 from labelkit.project import Project
@@ -66,6 +68,8 @@ class Shared:
 
     def __init__(self, project: Project, users: Users | None = None) -> None:
         self.project, self.users = project, users
+        self.attempts, self.uploads = Attempts(), Uploads()
+        self._users_seen = self._users_file()
         self.thumbnails = Thumbnails(project)
         self.prelabelling: Work[PrelabelReport] = Work(project.start_prelabel)
         self.place = placer(project)
@@ -90,6 +94,27 @@ class Shared:
     def local(self) -> bool:
         """Whether whoever sits at the browser is the user who started the server."""
         return self.users is None
+
+    def renew_users(self) -> None:
+        """Notice who was added and who was removed; where logins are asked for, they always are."""
+        seen = self._users_file()
+        if self.users is None or seen == self._users_seen:
+            return
+        try:
+            known = read_users(self.project.folder)
+        except LabelkitError as error:
+            _log.error("%s", error)
+        else:
+            # The secret that signs cookies stays that of the running server.
+            self.users = replace(self.users, hashes=known.hashes if known is not None else {})
+        self._users_seen = seen
+
+    def _users_file(self) -> tuple[int, int] | None:
+        try:
+            known = (self.project.folder / FILE).stat()
+        except OSError:
+            return None
+        return known.st_mtime_ns, known.st_size
 
     def pulse(self, fresh: bool = False) -> Pulse:
         """How the project stands, looked up at most once a second however many ask, or anew."""

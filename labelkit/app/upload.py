@@ -1,7 +1,8 @@
 """Photos and label files from the browser onto the disk, a file per request.
 
 Photos go into the folder ``added`` of the image root, labels into a new folder of the project's
-``cache``. Names are cut down to what is harmless everywhere, and no file takes another's place.
+``cache``. Names are cut down to what is harmless everywhere, and no file takes another's place. How
+large files are, how many come, and how full they make the disk is limited.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import json
 import re
 import secrets
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from tornado.web import HTTPError, stream_request_body
 
+from labelkit.app import quota
 from labelkit.app.guard import Guarded
 from labelkit.errors import ImageError
 from labelkit.images import SUFFIXES, ImageFile
@@ -21,8 +23,8 @@ from labelkit.images import SUFFIXES, ImageFile
 #: Where photos from the browser go, below the image root.
 ADDED = "added"
 
-#: The largest file that is taken, in bytes.
-LARGEST = 512 * 1024 * 1024
+#: Names that mean a device to Windows, whatever follows the first dot.
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 _ODD = re.compile(r"[^\w .+()-]", re.ASCII)
 _BATCH = re.compile(r"[0-9a-f]{16}")
@@ -38,7 +40,8 @@ def batch_folder(project: Path, batch: str) -> Path:
 def harmless(name: str) -> str:
     """The last part of a name, without characters that mean something to some system."""
     last = PurePosixPath(name.replace("\\", "/")).name
-    return _ODD.sub("_", last).lstrip(". ")[-120:] or "file"
+    plain = _ODD.sub("_", last).lstrip(". ")[-120:].strip(" ").rstrip(".") or "file"
+    return f"_{plain}" if _DEVICES.match(plain) else plain
 
 
 @stream_request_body
@@ -46,10 +49,13 @@ class UploadHandler(Guarded):
     """``POST /media/upload/photo?name=NAME`` and ``.../labels?name=NAME&batch=BATCH``: the body is
     the file. Answers with its name, or with one line that says why it was not taken."""
 
+    _counted = False
+    _file: BinaryIO | None = None
+
     def prepare(self) -> None:
         super().prepare()
         connection: Any = self.request.connection  # Tornado declares less than there is
-        connection.set_max_body_size(LARGEST)
+        connection.set_max_body_size(quota.LARGEST)
         name = harmless(self.get_query_argument("name", ""))
         self._kind, self._size = self.path_args[0], 0
         if self._kind == "photo":
@@ -62,16 +68,23 @@ class UploadHandler(Guarded):
             except ValueError as error:
                 raise HTTPError(400, reason="No upload has this name") from error
         folder.mkdir(parents=True, exist_ok=True)
+        length = self.request.headers.get("Content-Length", "")
+        refused = self.shared.uploads.begin(folder, int(length) if length.isdecimal() else 0)
+        if refused is not None:
+            raise HTTPError(refused[0], reason=refused[1])
+        self._counted = True
         self._target = folder / name
         self._draft = folder / f".{secrets.token_hex(8)}{Path(name).suffix}"
         self._file = self._draft.open("wb")
 
     def data_received(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        self._file.write(chunk)
+        if self._file is not None:  # else the browser has gone away meanwhile
+            self._size += len(chunk)
+            self._file.write(chunk)
 
     def post(self, kind: str) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         if kind == "photo":
             try:
                 _ = ImageFile(self._draft).size
@@ -89,7 +102,11 @@ class UploadHandler(Guarded):
         self._tidy()
 
     def _tidy(self) -> None:
-        if file := getattr(self, "_file", None):
+        if self._counted:
+            self._counted = False
+            self.shared.uploads.end()
+        file, self._file = self._file, None
+        if file is not None:
             file.close()
             self._draft.unlink(missing_ok=True)
 

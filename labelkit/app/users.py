@@ -41,6 +41,16 @@ class Users:
     def __contains__(self, name: str) -> bool:
         return name in self.hashes
 
+    @property
+    def session_secret(self) -> str:
+        """What signs the keys to sessions: another one, so that neither signature counts for the other."""
+        return hmac.new(self.secret.encode(), b"sessions", "sha256").hexdigest()
+
+    def stamp(self, name: str) -> str:
+        """What stands in a user's cookies, so that another password ends what the old one began."""
+        told = json.dumps(self.hashes[name], sort_keys=True).encode()
+        return hmac.new(self.secret.encode(), told, "sha256").hexdigest()[:32]
+
     def accepts(self, name: str, password: str) -> bool:
         """Whether this is the user's password. It takes as long for a name that nobody has."""
         known = self.hashes.get(name)
