@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _CARD = "labelkit"
 
+#: How the kinds of files end that a training left behind, whatever numbers it had come to.
+_STATE = "training state"
+
 
 def content_hash(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 over names, types, shapes and values, in the order of the names."""
@@ -54,7 +57,7 @@ def read_card(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: is a safetensors file, but has no labelkit card")
     try:
         card = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: the card is not JSON ({error})") from error
     if not isinstance(card, dict):
         raise CheckpointError(f"{path}: the card is not a JSON object")
@@ -62,19 +65,32 @@ def read_card(path: Path) -> dict[str, Any]:
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and card; raises `CheckpointError` where the file is damaged or its content
-    is not what the card's hash says."""
+    """Tensors and card; raises `CheckpointError` where the file is damaged, its content is not what the
+    card's hash says, or a weight of a model is not a finite number."""
     card = read_card(path)
     tensors = load_tensors(path)
     if content_hash(tensors) != card.get("hash"):
         raise CheckpointError(f"{path}: the content does not match the hash in its card")
+    if not str(card.get("kind", "")).endswith(_STATE):
+        _check_finite(path, tensors)
     return tensors, card
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of any safetensors file, one of another program's included."""
     with _open(path, "pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        try:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        except (SafetensorError, RuntimeError, OSError) as error:  # a type or a size that torch refuses
+            raise CheckpointError(f"{path}: a tensor cannot be read ({error})") from error
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    import torch
+
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(f"{path}: {name} holds NaN or infinity: the model is broken")
 
 
 def read_metadata(path: Path) -> dict[str, str]:

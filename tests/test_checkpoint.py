@@ -138,3 +138,56 @@ def test_a_card_that_is_no_json_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         save_checkpoint(tmp_path / "new" / "model.safetensors", tensors(), {"x": object()})
     assert not list(tmp_path.rglob("*.*"))
+
+
+def _file(path: Path, header: object, data: bytes = b"", length: int | None = None) -> Path:
+    """A safetensors file with any header, whose length may be a lie."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes((len(text) if length is None else length).to_bytes(8, "little") + text + data)
+    return path
+
+
+def _tensor(shape: list[int], begin: int, end: int, kind: str = "F32") -> dict[str, object]:
+    return {"a": {"dtype": kind, "shape": shape, "data_offsets": [begin, end]}}
+
+
+@pytest.mark.parametrize(
+    ("header", "length"),
+    [
+        (b"{}", 2**63),
+        (b"{}", 2**40),
+        (b"{}", 100_000_001),
+        (b"", 0),
+        (b"[" * 100_000, None),
+        (b'{"a":' * 50_000, None),
+        (_tensor([2**62, 4], 0, 8), None),
+        (_tensor([2], 0, 2**60), None),
+        (_tensor([2], 8, 0), None),
+        (_tensor([2], -8, 0), None),
+        (_tensor([3], 0, 8), None),
+        (_tensor([2], 0, 8, "EVIL"), None),
+        ({"a": _tensor([2], 0, 8)["a"], "b": _tensor([2], 4, 12)["a"]}, None),
+        ({"__metadata__": {"labelkit": {"not": "text"}}}, None),
+    ],
+)
+def test_hostile_headers_are_refused_in_one_line(tmp_path: Path, header: object, length: int | None) -> None:
+    path = _file(tmp_path / "evil.safetensors", header, bytes(8), length)
+    with pytest.raises(CheckpointError, match=r"evil\.safetensors: ") as caught:
+        load_checkpoint(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_card_nested_without_end_is_refused(tmp_path: Path) -> None:
+    header = {"__metadata__": {"labelkit": "[" * 200_000}, **_tensor([2], 0, 8)}
+    with pytest.raises(CheckpointError, match="the card is not JSON"):
+        read_card(_file(tmp_path / "evil.safetensors", header, bytes(8)))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -> None:
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, {"head.weight": torch.tensor([1.0, value])}, {"kind": "tufa"})
+    with pytest.raises(CheckpointError, match=r"head\.weight holds NaN or infinity"):
+        load_checkpoint(path)
+    save_checkpoint(path, {"moments": torch.tensor([1.0, value])}, {"kind": "training state"})
+    assert len(load_checkpoint(path)[0]) == 1

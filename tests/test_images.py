@@ -252,6 +252,35 @@ def test_a_bomb_is_refused_by_its_header(tmp_path, side):
         _ = file.size
 
 
+def _bombs():
+    """Files of a few bytes that say they hold 65,000 x 65,000 (WebP: 16,383 x 16,383) pixels."""
+    side = 65_000
+    gif = b"GIF89a" + struct.pack("<HHBBB", side, side, 0x80, 0, 0) + bytes(6)
+    frame = b"," + struct.pack("<HHHHB", 0, 0, side, side, 0) + b"\x02\x02\x4c\x01\x00;"
+    start = struct.pack(">HBHHB", 8 + 3 * 3, 8, side, side, 3) + b"\x01\x11\x00\x02\x11\x00\x03\x11\x00"
+    webp = b"VP8L" + struct.pack("<I", 5) + b"\x2f" + struct.pack("<I", 16382 | 16382 << 14) + b"\0"
+    entries = {256: side, 257: side, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: side, 279: 1}
+    tags = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries.items())
+    return {
+        "a.gif": gif + frame,
+        "a.jpg": b"\xff\xd8\xff\xc0" + start + b"\xff\xd9",
+        "a.webp": b"RIFF" + struct.pack("<I", 4 + len(webp)) + b"WEBP" + webp,
+        "a.tif": b"II*\0" + struct.pack("<IH", 8, len(entries)) + tags + bytes(4),
+        "a.bmp": b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, side, side, 1, 24, 0, 0, 0, 0, 0, 0),
+        "a.ppm": f"P6 {side} {side} 255\n".encode(),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(_bombs()))
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_bomb_of_any_format_is_refused_by_its_header(tmp_path, name):
+    file = ImageFile(tmp_path / name)
+    file.path.write_bytes(_bombs()[name])
+    for look in (lambda: file.size, file.load, lambda: file.thumbnail(64)):
+        with pytest.raises(ImageError, match="is larger than 120 megapixels"):
+            look()
+
+
 def test_one_pixel(tmp_path):
     for name in ("a.png", "a.jpg", "a.gif"):
         file = saved(tmp_path / name, np.full((1, 1, 3), 255, np.uint8))
