@@ -149,9 +149,7 @@ def fit(
     """
     paths = FitPaths(out)
     given = load_backbone(recipe.network.backbone, backbone) if backbone is not None else None
-    trainer = Trainer(
-        recipe, packs, choose_device(device), left_out, minutes, given, start is not None, team
-    )
+    trainer = Trainer(recipe, packs, choose_device(device), left_out, minutes, given, start is not None, team)
     rows: list[Progress] = []
     if resume:
         if not paths.state.exists():
