@@ -3,6 +3,7 @@
 
 import { groupColours } from "./colours.js";
 import { h, setText } from "./dom.js";
+import { gridAct } from "./grid_keys.js";
 import { followTheme } from "./theme.js";
 import themeStyles from "./theme.css";
 import gridStyles from "./grid.css";
@@ -201,33 +202,34 @@ class FaceGrid {
   }
 
   press(event) {
-    const control = event.ctrlKey || event.metaKey;
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (event.altKey || (event.target !== this.root && (key === " " || key === "Enter"))) return;
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns };
+    const name = gridAct(event);
+    if (event.target !== this.root && (event.key === " " || event.key === "Enter")) return;
     const acts = {
-      a: () => (control ? this.selectAll() : event.shiftKey ? this.decideAll() : this.decide("accept")),
-      r: () => this.decide("reject"),
-      f: () => this.decide("flag"),
-      u: () => this.host.send({ type: "undo" }),
-      z: () => control && this.host.send({ type: "undo" }),
-      e: () => this.enlarge(!this.large),
-      n: () => this.page(1),
-      p: () => this.page(-1),
-      PageDown: () => this.page(1),
-      PageUp: () => this.page(-1),
-      Home: () => this.go(0),
-      End: () => this.go(this.tiles.length - 1),
-      Enter: () => this.open(),
-      Escape: () => (this.large ? this.enlarge(false) : this.clear()),
-      " ": () => {
+      accept: () => this.decide("accept"),
+      acceptAll: () => this.decideAll(),
+      reject: () => this.decide("reject"),
+      flag: () => this.decide("flag"),
+      undo: () => this.host.send({ type: "undo" }),
+      enlarge: () => this.enlarge(!this.large),
+      open: () => this.open(),
+      toggle: () => {
         this.anchor = this.current;
         this.toggle(this.current);
         this.show();
       },
+      selectAll: () => this.selectAll(),
+      escape: () => (this.large ? this.enlarge(false) : this.clear()),
+      left: () => this.go(this.current - 1),
+      right: () => this.go(this.current + 1),
+      up: () => this.go(this.current - this.columns),
+      down: () => this.go(this.current + this.columns),
+      first: () => this.go(0),
+      last: () => this.go(this.tiles.length - 1),
+      next: () => this.page(1),
+      previous: () => this.page(-1),
     };
-    const act = key in steps ? () => this.go(this.current + steps[key]) : acts[key];
-    if (!act || (control && !["a", "z"].includes(key))) return;
+    const act = acts[name];
+    if (!act) return;
     event.preventDefault();
     event.stopPropagation();
     act();

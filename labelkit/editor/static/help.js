@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { COMMANDS } from "./commands.js";
 import { keyLabel, keyOf } from "./keys.js";
 
-const POINTER_HELP = [
+export const POINTER_HELP = [
   ["Drag a point", "moves it; with Shift slowly, with Alt elastic or not"],
   ["Drag on the photo", "selects by a box; Shift adds"],
   ["Space or middle button and drag", "pans; so do two fingers"],
