@@ -55,7 +55,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 from harness import Harness, serving
 
 # Corrects the faces one after another; gives the number of drags of each.
-LABELLER = """async ({ plane, faces, limit, next, elastic, reach }) => {
+LABELLER = """async ({ plane, curves, faces, limit, next, elastic, reach }) => {
   const { followers, spreads } = await import("/bundle/elastic.js");
   const { distance } = await import("/bundle/geometry.js");
   const { DEFAULTS } = await import("/bundle/settings.js");
@@ -71,7 +71,7 @@ LABELLER = """async ({ plane, faces, limit, next, elastic, reach }) => {
       const i = wrong.reduce((best, one) => (cost(one) < cost(best) ? one : best));
       const [dx, dy] = [hand[i][0] - xy[i][0], hand[i][1] - xy[i][1]];
       const fixed = (j) => placed.has(j);
-      const pulled = { plane, dragged: [i], fixed, spread: spreads(cov), reach: far };
+      const pulled = { plane, dragged: [i], fixed, spread: spreads(cov), reach: far, curves };
       const taken = elastic ? followers(pulled) : [];
       for (const { index, weight } of [...taken, { index: i, weight: 1 }]) {
         xy[index] = [xy[index][0] + weight * dx, xy[index][1] + weight * dy];
@@ -136,7 +136,8 @@ def drags(page: Page, scheme: Scheme, test: Faces, start: Start, **options: Any)
         }
         for i in range(len(test.true))
     ]
-    given = {"plane": scheme.plane.tolist(), "faces": faces, "limit": WRONG, **options}
+    curves = [{"points": list(curve.points), "closed": curve.closed} for curve in scheme.curves]
+    given = {"plane": scheme.plane.tolist(), "curves": curves, "faces": faces, "limit": WRONG, **options}
     return np.array(page.evaluate(LABELLER, given), np.float64)
 
 

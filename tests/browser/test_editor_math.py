@@ -135,6 +135,33 @@ def test_uncertain_points_follow_more_than_sure_ones(call: Call) -> None:
     assert weights[1] > weights[2] > 0
 
 
+LONG = """(m, { plane, curves, reach }) => {
+  const found = m.followers({ plane, dragged: [0], fixed: () => false, reach, curves });
+  return plane.map((_, i) => found.find(({ index }) => index === i)?.weight ?? 0);
+}"""
+
+
+def test_a_long_curve_follows_as_a_whole(call: Call) -> None:
+    plane = [[0.3 * i, 0.0] for i in range(8)] + [[0.0, 0.3]]
+    outline = {"points": list(range(8)), "closed": False}
+
+    def weights(*curves: dict[str, Any]) -> list[float]:
+        return call("elastic.js", LONG, {"plane": plane, "curves": list(curves), "reach": 0.12})
+
+    ratio = 1.25 * 2.1  # the outline is 2.1 long
+    share, distance = 1 / ratio**2, 0.3
+    expected = share * np.exp(-(distance**2) / (2 * 0.12**2))
+    expected += (1 - share) * np.exp(-(distance**2) / (2 * (0.12 * ratio) ** 2))
+    found, plain = weights(outline), weights()
+    assert found[1] == pytest.approx(expected, rel=5e-3)
+    assert found[1] > 5 * plain[1]
+    assert found[1] > found[2] > found[3] > 0.01
+    assert found[8] < plain[8]  # what does not lie on it goes less with it
+    short = {"points": [0, 1], "closed": False}
+    assert weights(short) == plain
+    assert weights({**outline, "points": [0, 1, 2, 3], "closed": True}) == plain
+
+
 def test_tone_tables(call: Call) -> None:
     same = call("photo.js", "(m) => m.toneTable(1, 1, 1)")
     np.testing.assert_allclose(same, np.linspace(0, 1, 33))

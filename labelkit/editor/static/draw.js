@@ -2,7 +2,7 @@
 // batches of one colour, so that 500 of them cost little more than 100.
 
 import { ellipseAxes, ellipseRadius } from "./geometry.js";
-import { CONFIRMED, PLACED } from "./document.js";
+import { CONFIRMED, PLACED, PREDICTED } from "./document.js";
 import { drawCurves } from "./draw_curves.js";
 import { handlesOf } from "./selection.js";
 
@@ -95,12 +95,14 @@ function drawBox(ctx, { box, view, tool, settings }) {
   }
 }
 
-function drawEllipses(ctx, { at, drawn, face, view, settings, colours }) {
+// Of the points that a person has placed the model's doubt says nothing any more.
+function drawEllipses(ctx, { at, drawn, face, view, settings, colours, state }) {
   if (!face.cov) return;
   const radius = ellipseRadius(settings.probability);
+  const open = (i) => state[i] === PREDICTED || settings.compare === "before";
   ctx.lineWidth = 1;
   for (const i of drawn) {
-    if (!face.cov[i]) continue;
+    if (!face.cov[i] || !open(i)) continue;
     const { major, minor, angle } = ellipseAxes(face.cov[i]);
     const [x, y] = at(i);
     ctx.beginPath();

@@ -67,6 +67,7 @@ export function elasticFollowers(editor, dragged) {
     fixed: (j) => !document.xy[j] || document.isFixed(j) || !editor.shown(j),
     spread: spreads(face.cov),
     reach: editor.settings.reach,
+    curves: face.scheme.curves,
   }).map((follower) => ({ ...follower, from: document.xy[follower.index] }));
 }
 

@@ -16,7 +16,7 @@ export const DEFAULTS = {
   compare: "after", // after, before, both
   size: 1, // factor on the points' size
   elastic: true,
-  reach: 0.12, // of an elastic drag, in plane units (the outer eye corners are 0.76 apart)
+  reach: 0.1, // of an elastic drag, in plane units (the outer eye corners are 0.76 apart)
   magnifier: true,
   magnify: 2.5, // times the zoom of the photo
   wheel: "auto", // auto, zoom, pan

@@ -4,7 +4,7 @@ import { h, icon, setText } from "./dom.js";
 import { choice, commandButton, keepFocus, part, setAttribute, slider } from "./controls.js";
 import { ATTRIBUTES } from "./commands.js";
 import { groupsOf } from "./colours.js";
-import { CONFIRMED, STATE_NAMES } from "./document.js";
+import { CONFIRMED, PREDICTED, STATE_NAMES } from "./document.js";
 import { spreads } from "./elastic.js";
 import { ICONS } from "./icons.js";
 import { toggleGroup } from "./looking.js";
@@ -70,7 +70,7 @@ function factsOf(w, i) {
   const spread = spreads(w.face.cov)?.[i];
   const facts = [p ? STATE_NAMES[w.document.state[i]] : "not there"];
   if (p) facts.push(`${p[0].toFixed(1)}, ${p[1].toFixed(1)}`);
-  if (spread) facts.push(`\u00b1${spread.toFixed(1)} px`);
+  if (spread && w.document.state[i] === PREDICTED) facts.push(`\u00b1${spread.toFixed(1)} px`);
   return facts.join(" \u00b7 ");
 }
 
@@ -193,7 +193,7 @@ function picturePart(w) {
     slider(w, "contrast", "Contrast", { low: 0.25, high: 4, normal: 1, show: percent }),
     slider(w, "gamma", "Gamma", { low: 0.25, high: 4, normal: 1 }),
     slider(w, "size", "Point size", { low: 0.4, high: 3, normal: 1, show: percent }),
-    slider(w, "reach", "Elastic reach", { low: 0.02, high: 0.6, normal: 0.12 }),
+    slider(w, "reach", "Elastic reach", { low: 0.02, high: 0.6, normal: 0.1 }),
   ];
   return {
     element: part("Picture", ...sliders.map((one) => one.element)),
