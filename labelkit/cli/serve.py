@@ -64,7 +64,7 @@ def add(
     password = _given() if stdin else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     new = add_user(folder, name, password)
     say(f"{shown(folder)}: {name} {'can log in' if new else 'has a new password'}")
-    note("A server that is running hears of it when it is started again.")
+    note("A server that is running and asks for logins hears of it within seconds.")
 
 
 @users.command("list", epilog="Example: labelkit users list work")
