@@ -187,6 +187,35 @@ def _wrong(line: str, commands: dict[str, Any]) -> str:
     return ", ".join(option for option in given if option not in {*known, "--help"})
 
 
+def test_python_on_pages_can_be_read_and_names_what_there_is() -> None:
+    pages = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+    blocks = [
+        (page.relative_to(ROOT), block)
+        for page in pages
+        for block in re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+    ]
+    assert len(blocks) > 10
+    wrong = [(page, name) for page, block in blocks for name in _unknown_names(block)]
+    assert wrong == []
+
+
+def _unknown_names(block: str) -> Iterator[str]:
+    """What a piece of Python takes of labelkit or of a project that is not there."""
+    for node in ast.walk(ast.parse(block)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("labelkit"):
+            module = import_module(node.module or "")
+            for alias in node.names:
+                if not hasattr(module, alias.name):
+                    try:
+                        import_module(f"{node.module}.{alias.name}")
+                    except ModuleNotFoundError:
+                        yield f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            owner = {"lk": labelkit, "project": labelkit.Project}.get(node.value.id)
+            if owner is not None and not hasattr(owner, node.attr):
+                yield f"{node.value.id}.{node.attr}"
+
+
 def test_every_format_has_a_module_that_describes_it() -> None:
     for name, entry in FORMATS.items():
         text = import_module(entry.read.__module__).__doc__ or ""
