@@ -122,10 +122,19 @@ def fit_calibration(errors: ArrayLike, spread: ArrayLike, plane: ArrayLike) -> C
     begun = _most_likely(difference, raw, places)
     cov = begun.cov(raw, places)
     distance = np.sqrt(np.einsum("ni,nij,nj->n", difference, np.linalg.inv(cov), difference))
-    scale = _best_scale(distance)
+    scale = best_scale(distance)
     fitted = Calibration(begun.scale * scale, begun.power, 1.0, 2.0, begun.size, begun.ratio, begun.tilt)
     reach, shape = _best_chance(fitted.cov(raw, places), np.hypot(*difference.T) < RIGHT)
     return Calibration(fitted.scale, fitted.power, reach, shape, begun.size, begun.ratio, begun.tilt)
+
+
+def best_scale(distance: Array) -> float:
+    """By what to widen ellipses so that they hold what they are to hold, as well as one number between
+    e⁻¹ and e can; ``distance`` (n,) are Mahalanobis distances of true points."""
+    radii = np.array([ellipse_radius(level) for level in ELLIPSES])
+    factors = np.exp(np.linspace(-1.0, 1.0, 801))
+    inside = np.searchsorted(np.sort(distance), factors[:, None] * radii, side="right") / len(distance)
+    return float(factors[((inside - np.array(ELLIPSES)) ** 2).sum(1).argmin()])
 
 
 def _most_likely(difference: Array, raw: Array, places: Array) -> Calibration:
@@ -164,14 +173,6 @@ def _most_likely(difference: Array, raw: Array, places: Array) -> Calibration:
     found = minimize(cost, np.zeros(2 + 3 * count), jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
     size, ratio, tilt = (tuple(map(float, row)) for row in found[2:].reshape(3, count))
     return Calibration(float(np.exp(found[0])), float(np.exp(found[1])), size=size, ratio=ratio, tilt=tilt)
-
-
-def _best_scale(distance: Array) -> float:
-    """By what to widen ellipses so that they hold what they are to hold, as well as one number can."""
-    radii = np.array([ellipse_radius(level) for level in ELLIPSES])
-    factors = np.exp(np.linspace(-1.0, 1.0, 801))
-    inside = np.searchsorted(np.sort(distance), factors[:, None] * radii, side="right") / len(distance)
-    return float(factors[((inside - np.array(ELLIPSES)) ** 2).sum(1).argmin()])
 
 
 def _best_chance(cov: Array, right: Array) -> tuple[float, float]:

@@ -26,6 +26,14 @@ STAGES = {
     "none": "nothing that does better",
 }
 
+#: What the refinement head does, in words.
+HEADS = {
+    "heads": "knows what every point looks like",
+    "offsets": "knows an offset for every point",
+    "step": "works as before",
+    "spread": "only says how sure the model is",
+}
+
 
 class View:
     """The page of one session."""
@@ -183,7 +191,7 @@ def _result(report: TuneReport) -> list[str]:
         )
         how = (
             f"Of the distance of the eye corners, on average over {parts.count(report.checked, 'face')}, "
-            f"by {report.how}. Learnt: {STAGES.get(report.stage, report.stage)}."
+            f"by {report.how}. Learnt: {STAGES.get(report.stage, report.stage)}.{_head(report)}"
         )
         pieces.append(f"{figures}<p class='muted small'>{esc(how)}</p>")
     else:
@@ -193,6 +201,14 @@ def _result(report: TuneReport) -> list[str]:
     if report.terms:
         pieces.append(f"<p class='muted small'>{esc(report.name)}: {esc(report.terms)}</p>")
     return pieces
+
+
+def _head(report: TuneReport) -> str:
+    """What the refinement head does now, where there is one."""
+    if not report.head:
+        return ""
+    alone = "" if report.alone is None else f" Without it the error is {report.alone:.2f} %."
+    return f" The refinement head {HEADS.get(str(report.head.get('stage')), 'works')}.{alone}"
 
 
 def _about(version: Version) -> str:

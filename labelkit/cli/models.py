@@ -43,12 +43,13 @@ def show(
     from labelkit.checkpoint import read_card
     from labelkit.models.card import as_markdown, as_text
     from labelkit.models.heads import head_of
+    from labelkit.models.measures import with_measures
     from labelkit.models.registry import find_model
 
     if out is not None and out.suffix != ".md":
         raise typer.BadParameter(f"{out}: a card is written as Markdown, .md", param_hint="--out")
     path = find_model(name)
-    card = read_card(path)
+    card = with_measures(path, read_card(path))
     head = head_of(path, card)
     cards = {path: card} if head is None else {path: card, head: read_card(head)}
     if out is not None:

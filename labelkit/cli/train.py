@@ -23,6 +23,15 @@ _STAGES = {
 }
 
 
+#: What the refinement head does now, in words.
+_HEADS = {
+    "heads": "refines what every point looks like",
+    "offsets": "refines, with an offset for every point",
+    "step": "refines as it did before",
+    "spread": "moves no point, and only says how sure it is",
+}
+
+
 def train(
     folder: ProjectDir,
     faces: Annotated[
@@ -88,6 +97,9 @@ def _tell(report: TuneReport, used: bool, folder: str) -> None:
             f"mean error {report.before:.2f} % before, {report.after:.2f} % after ({change:+.0f} %), on "
             f"{count(report.checked, 'face')}, by {report.how}"
         )
+    if report.head:
+        alone = "" if report.alone is None else f"; {report.alone:.2f} % without it"
+        say(f"its refinement head: {_HEADS.get(str(report.head.get('stage')), 'is kept')}{alone}")
     if report.terms:
         note(f"model {report.name}: {report.terms}")
     if used:

@@ -32,6 +32,15 @@ _OPTION_COLUMNS = (
     "faces a second",
     "of the network",
 )
+_FEW_COLUMNS = (
+    "learnt from",
+    "points",
+    "before",
+    "after",
+    "95 % interval",
+    "without its head",
+    "mean shape, oracle",
+)
 _KINDS = {"turned": "turned by, degrees", "size": "size of the face, px", "sharpness": "sharpness"}
 
 
@@ -62,6 +71,7 @@ def sections(card: Mapping[str, Any]) -> list[Section]:
         _training(_mapping(card.get("training"))),
         *_sets(measured),
         *_options(measured),
+        *_few_shot(_mapping(measured.get("few_shot"))),
         *_details(card),
     ]
     return [part for part in found if part.lines or part.items or (part.table and part.table.rows)]
@@ -213,6 +223,35 @@ def _schemes(measured: Mapping[str, Any]) -> Iterator[str]:
         yield (
             "when another point is added, removed or dragged, a point moves by "
             f"{_number(alone.get('worst_mean_io'), 4)} % on average"
+        )
+
+
+def _few_shot(curves: Mapping[str, Any]) -> Iterator[Section]:
+    """What fine-tuning to few faces gains, a table for every set."""
+    for name, curve in curves.items():
+        entries = [_mapping(entry) for entry in _sequence(_mapping(curve).get("curve"))]
+        rows = [row for entry in entries for row in _few_rows(entry)]
+        model, date = (_text(_mapping(curve).get(key)) for key in ("model", "date"))
+        lines = (f"of {model}, measured {date}; errors in percent of the distance of the outer eye corners",)
+        table = Table(_FEW_COLUMNS, tuple(rows))
+        yield Section(f"Fine-tuned to few faces, {name}", lines if rows else (), table=table)
+
+
+def _few_rows(entry: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    parts = {part: _mapping(entry.get(part)) for part in ("facial", "rest") if entry.get(part)}
+    for part, found in (parts or {"all": entry}).items():
+        kind = "_head" if found.get("tuned_head") else ""
+        before, after = (_mapping(found.get(f"{name}{kind}")) for name in ("zero_shot", "tuned"))
+        alone = _mapping(found.get("tuned")).get("mean") if kind else None
+        faces = _text(entry.get("faces"))
+        yield (
+            f"{faces} face{'' if faces == '1' else 's'}",
+            part,
+            _percent(before.get("mean")),
+            _percent(after.get("mean")),
+            _interval(after.get("interval")),
+            _percent(alone),
+            _percent(_mapping(found.get("oracle")).get("mean")),
         )
 
 

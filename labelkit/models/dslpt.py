@@ -35,10 +35,12 @@ Watch = Callable[[int, int, Tensor], None]
 class Refined(NamedTuple):
     """``xy`` (stages, layers, B, N, 2) in crop units and ``spread``, the standard deviations along the
     crop's axes in the same shape and unit (None without spread). The last are the answer, the others
-    serve the loss. The network's anchors come first along N."""
+    serve the loss. The network's anchors come first along N. ``read`` (B, N, C) is from what the last was
+    read."""
 
     xy: Tensor
     spread: Tensor | None
+    read: Tensor | None = None
 
 
 class Learned(nn.Module):
@@ -198,9 +200,11 @@ class DSLPT(nn.Module):
         side = torch.full_like(place[..., 0], self.first_patch)
         found: list[Tensor] = []
         spreads: list[Tensor] = []
+        read: list[Tensor] = []
         for stage in range(self.stages):
             corner = place.detach() - side[..., None] / 2
-            outputs = self._stage(features, corner, side, query, structure, stage, watch)
+            read = self._stage(features, corner, side, query, structure, stage, watch)
+            outputs = [self.heads(token) for token in read]
             found += [corner + side[..., None] * mean for mean, _ in outputs]
             spreads += [side[..., None] * spread for _, spread in outputs if spread is not None]
             place, last = found[-1], outputs[-1][1]
@@ -209,6 +213,7 @@ class DSLPT(nn.Module):
         return Refined(
             torch.stack(found).unflatten(0, shape),
             torch.stack(spreads).unflatten(0, shape) if spreads else None,
+            read[-1],
         )
 
     def _stage(
@@ -220,8 +225,8 @@ class DSLPT(nn.Module):
         structure: Tensor,
         stage: int,
         watch: Watch | None,
-    ) -> list[tuple[Tensor, Tensor | None]]:
-        """What the heads say after every layer of a stage."""
+    ) -> list[Tensor]:
+        """What the heads read after every layer of a stage."""
         r = self.norm_patch(self.embed(sample_patches(features, corner, side, self.samples)))
         if self.width is not None:
             r = r + self.width((side / self.first_patch).log()[..., None])
@@ -236,7 +241,7 @@ class DSLPT(nn.Module):
                 watch(stage, number, layer.patches.weights(n, patches, self._seen(n.shape[1])))
             t = t + self._among(layer.patches, n, patches)
             t = t + layer.ffn(layer.norm_ffn(t))
-            outputs.append(self.heads(self.norm(t)))
+            outputs.append(self.norm(t))
         return outputs
 
     def _seen(self, count: int) -> Tensor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -20,11 +21,15 @@ from labelkit.geometry import PLANE_IOD, Array, Crop, Similarity
 from labelkit.models.build import DSLPTConfig, build_dslpt
 from labelkit.models.dslpt import DSLPT
 from labelkit.models.heads import head_files, head_of, made_for
+from labelkit.models.tuned import RefinedHeads, answered
 from labelkit.nn.normalize import normalize
 from labelkit.sampling import sample_crop
 
 #: What the card of a refinement head calls it.
 KIND = "dslpt"
+
+#: How the tensors are called that were fine-tuned to a scheme.
+_TUNED = "tuned."
 
 Image = NDArray[np.uint8]
 
@@ -40,16 +45,31 @@ class Refinement(NamedTuple):
     confidence: Array
 
 
+class Look(NamedTuple):
+    """What a head makes of windows: ``step`` and ``variance`` (B, N, 2) in their units, and ``read``
+    (B, N, C + 2), from what the step was read and the step: what heads of single points read."""
+
+    step: Array
+    variance: Array
+    read: Tensor
+
+
 class Refiner:
     """Refines points on crops of the photo that it cuts itself, around the anchors that the model found.
 
     The crop shows a fixed window of the plane, whatever is asked for, so that points do not move when
-    others are added.
+    others are added. ``heads`` is what it was fine-tuned to, which goes by places on the plane.
     """
 
     def __init__(
-        self, network: DSLPT, card: Mapping[str, Any], device: torch.device, dtype: torch.dtype
+        self,
+        network: DSLPT,
+        card: Mapping[str, Any],
+        device: torch.device,
+        dtype: torch.dtype,
+        heads: RefinedHeads | None = None,
     ) -> None:
+        self.heads = heads.to(device) if heads is not None else None
         self.network = network.eval().to(device)
         self.card, self.device, self.dtype = card, device, dtype
         config = DSLPTConfig.from_dict(card["architecture"])
@@ -64,6 +84,12 @@ class Refiner:
     def id(self) -> str:
         """Name and content hash."""
         return f"{self.card['name']}@{str(self.card['hash'])[:12]}"
+
+    def with_heads(self, heads: RefinedHeads | None) -> Refiner:
+        """The same network with these heads; its card, hence its id, is still the old one."""
+        other = copy.copy(self)
+        other.heads = heads.to(self.device) if heads is not None else None
+        return other
 
     def crop(self, crop: Crop, anchors: Array) -> Crop:
         """The window's crop, from the anchors (A, 2) as found in ``crop``, in its units."""
@@ -85,7 +111,10 @@ class Refiner:
         units, for the places ``plane`` (N, 2). ``flip`` averages with the mirrored crop."""
         own, pixels, valid, start, around = self._cut(images, crops, points, anchors)
         xy, variance = self.refine_pixels(pixels, valid, plane, start, around, flip)
-        return [self._told(crop, *found, plane) for crop, *found in zip(own, xy, variance, strict=True)]
+        return [
+            self._told(crop, found, spread, plane)
+            for crop, found, spread in zip(own, xy, variance, strict=True)
+        ]
 
     def refine_pixels(
         self,
@@ -101,15 +130,21 @@ class Refiner:
         xy, variance = self._run(pixels, valid, plane, start, anchors)
         if not flip:
             return xy, variance
+        other, more = self._run(*self.mirrored(pixels, valid, plane, start, anchors))
+        return (xy + other * (-1, 1)) / 2, (variance + more) / 2
+
+    def mirrored(
+        self, pixels: Image, valid: NDArray[np.bool_], plane: Array, start: Array, anchors: Array
+    ) -> tuple[Image, NDArray[np.bool_], Array, Array, Array]:
+        """The same for the mirrored photos, all in the order of the arguments; as in `refine_pixels`."""
         mirror = np.array([-1.0, 1.0])
-        other, more = self._run(
+        return (
             np.ascontiguousarray(pixels[:, :, ::-1]),
             np.ascontiguousarray(valid[:, :, ::-1]),
             plane * mirror,
             start * mirror,
             anchors[:, self._anchor_mirror()] * mirror,
         )
-        return (xy + other * mirror) / 2, (variance + more) / 2
 
     @torch.inference_mode()
     def looks(
@@ -149,29 +184,46 @@ class Refiner:
 
     def _told(self, crop: Crop, xy: Array, variance: Array, plane: Array) -> Refinement:
         """One face's points out of its crop, with the spread that can be believed."""
-        unit = PLANE_IOD / self.window[2]
-        cov = variance[..., None] * np.eye(2)
-        sure = np.full(len(xy), np.nan)
-        if self.calibration is not None:
-            cov = self.calibration.cov(np.sqrt(variance) / unit, plane)
-            sure = self.calibration.confidence(cov)
-            cov = cov * unit**2
+        cov, sure = self.believed(variance, plane)
         return Refinement(crop.points_to_image(xy), crop.covariances_to_image(cov), sure)
 
-    @torch.inference_mode()
+    def believed(self, variance: Array, plane: Array) -> tuple[Array, Array]:
+        """Covariances (..., N, 2, 2) in units of the window and confidence (..., N), of variances
+        (..., N, 2) as they come from the network."""
+        unit = PLANE_IOD / self.window[2]
+        more = (self.heads.spread_at(plane) ** 2)[:, None, None] if self.heads is not None else 1.0
+        if self.calibration is None:
+            return variance[..., None] * np.eye(2) * more, np.full(variance.shape[:-1], np.nan)
+        cov = self.calibration.cov(np.sqrt(variance) / unit, plane) * more
+        return cov * unit**2, self.calibration.confidence(cov)
+
     def _run(
         self, pixels: Image, valid: NDArray[np.bool_], plane: Array, start: Array, anchors: Array
     ) -> tuple[Array, Array]:
         """Points and variances (B, N, 2) in units of the window."""
+        found = self.look(pixels, valid, plane, start, anchors)
+        xy = start + self.blend * found.step
+        own = self.heads.at(plane) if self.heads is not None else None
+        if own is not None:
+            xy = xy + _numpy(answered(found.read, own))
+        return xy, found.variance
+
+    @torch.inference_mode()
+    def look(
+        self, pixels: Image, valid: NDArray[np.bool_], plane: Array, start: Array, anchors: Array
+    ) -> Look:
+        """What the network makes of sampled windows, as in `refine_pixels`, before anything is believed."""
         images, inside = self._inputs(pixels, valid)
         prompts = self._tensor(plane).expand(len(pixels), -1, -1)
         with self._autocast():
             found = self.network(images, prompts, self._tensor(start), self._tensor(anchors), inside)
         count = len(self.network.anchors)
-        xy = start + self.blend * (_numpy(found.xy[-1, -1, :, count:]) - start)
+        assert found.read is not None  # a network says from what it read
+        step = found.xy[-1, -1, :, count:].float() - self._tensor(start)
+        read = torch.cat([found.read[:, count:].float(), step], dim=2)
         if found.spread is None:
-            return xy, np.full_like(xy, np.nan)
-        return xy, _numpy(found.spread[-1, -1, :, count:]) ** 2
+            return Look(_numpy(step), np.full(start.shape, np.nan), read)
+        return Look(_numpy(step), _numpy(found.spread[-1, -1, :, count:]) ** 2, read)
 
     def _inputs(self, pixels: Image, valid: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
         inside = torch.from_numpy(valid).to(self.device)[:, None].float()
@@ -196,9 +248,20 @@ class Refiner:
         return np.asarray(distance.argmin(axis=1))
 
 
-def save_refiner(path: Path, network: Mapping[str, Tensor], card: Mapping[str, Any]) -> str:
+def save_refiner(
+    path: Path,
+    network: Mapping[str, Tensor],
+    card: Mapping[str, Any],
+    heads: RefinedHeads | None = None,
+) -> str:
     """Write a head in fp16 with its card; returns the content hash."""
     tensors = {name: value.half() if value.is_floating_point() else value for name, value in network.items()}
+    if heads is not None:
+        tensors |= {
+            f"{_TUNED}places": torch.tensor(heads.places).half(),
+            f"{_TUNED}weights": heads.weights.half(),
+            f"{_TUNED}spread": torch.tensor(heads.spread).half(),
+        }
     if any(not torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
         raise CheckpointError(f"{path}: not written, a weight does not fit into 16 bits")
     return save_checkpoint(path, tensors, {"kind": KIND, **card})
@@ -213,12 +276,29 @@ def load_refiner(path: Path, base: Mapping[str, Any], device: torch.device, dtyp
     if not made_for(card, base):
         raise CheckpointError(f"{path}: was made for another model than {base.get('name')!r}")
     config = DSLPTConfig.from_dict(card["architecture"])
+    heads = _tuned(path, tensors, config)
+    weights = {k: v for k, v in tensors.items() if not k.startswith(_TUNED)}
     try:
         network = build_dslpt(config)
-        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
     except (RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: the tensors are not those of its architecture") from error
-    return Refiner(network, card, device, dtype)
+    return Refiner(network, card, device, dtype, heads)
+
+
+def _tuned(path: Path, tensors: Mapping[str, Tensor], config: DSLPTConfig) -> RefinedHeads | None:
+    """What the head was fine-tuned to; raises `CheckpointError` where that does not fit its network."""
+    known = [tensors.get(f"{_TUNED}{name}") for name in ("places", "weights", "spread")]
+    places, weights, spread = known
+    if places is None and weights is None and spread is None:
+        return None
+    if places is None or weights is None or spread is None:
+        raise CheckpointError(f"{path}: a part of the heads of its points is missing")
+    count = len(weights)
+    wanted = ((count, 2), (count, config.dim + 3, 2), (count,))
+    if tuple(tuple(tensor.shape) for tensor in (places, weights, spread)) != wanted or not (spread > 0).all():
+        raise CheckpointError(f"{path}: the heads of its points do not fit its network")
+    return RefinedHeads(places.double().numpy(), weights.float(), spread.double().numpy())
 
 
 def refiner_beside(

@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from labelkit.models.tuned import answered
 from labelkit.nn.attention import Attention, FeedForward, KeysValues
 from labelkit.nn.encoders import ConvEncoder, ViTEncoder
 from labelkit.nn.prompts import StructurePrompt
@@ -232,7 +233,7 @@ class TUFA(nn.Module):
             read = self.norm(t.float())
             step: Tensor = self.head(read)
             if own is not None:
-                step = step + (read[..., None, :] @ own[..., :-1, :] + own[..., -1:, :])[..., 0, :]
+                step = step + answered(read, own)
         return step
 
 

@@ -3,16 +3,19 @@
 Every point of the scheme has a linear head of its own beside the network's, which all points share:
 from what the shared head reads before the last step (C numbers) to a step of the point alone. So a
 few faces can teach the network what people mean by a point without touching what it knows of all
-others. Heads are found by places on the plane, not by names: a point that was moved to another
-place means something else.
+others. A refinement head has such heads too, which also scale what it says of its spread. Heads are
+found by places on the plane, not by names: a point that was moved to another place means something
+else.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from labelkit.geometry import Array
@@ -35,14 +38,41 @@ class PointHeads:
     def at(self, plane: Array) -> Tensor | None:
         """The heads for plane points (N, 2), (N, C + 1, 2): each that of the nearest place, less of it
         the farther away; None where no place is near any of them."""
-        away = np.linalg.norm(plane[:, None] - self.places[None], axis=2)
-        if not away.size or away.min() >= REACH:
+        nearest, share = self.near(plane)
+        if not share.any():
             return None
-        nearest = away.argmin(axis=1)
-        far = away[np.arange(len(plane)), nearest]
-        share = np.clip((REACH - far) / (REACH - EXACT), 0.0, 1.0)
         chosen = self.weights[torch.from_numpy(nearest).to(self.weights.device)]
         return chosen * torch.tensor(share, dtype=chosen.dtype, device=chosen.device)[:, None, None]
 
-    def to(self, device: torch.device) -> PointHeads:
-        return PointHeads(self.places, self.weights.to(device))
+    def near(self, plane: Array) -> tuple[NDArray[np.intp], Array]:
+        """For plane points (N, 2) the nearest place, and how much of its head is left there, 0 to 1."""
+        away = np.linalg.norm(plane[:, None] - self.places[None], axis=2)
+        if not away.size:
+            return np.zeros(len(plane), np.intp), np.zeros(len(plane))
+        nearest = away.argmin(axis=1)
+        far = away[np.arange(len(plane)), nearest]
+        return nearest, np.clip((REACH - far) / (REACH - EXACT), 0.0, 1.0)
+
+    def to(self, device: torch.device) -> Self:
+        return replace(self, weights=self.weights.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedHeads(PointHeads):
+    """Heads that read a refinement head's last token and then its step; their answers are in units of its
+    window and come on top of its own. Its standard deviations are multiplied by ``spread`` (K,)."""
+
+    spread: Array
+
+    def spread_at(self, plane: Array) -> Array:
+        """By what to multiply the standard deviations of plane points (N, 2), (N,): by 1 away from all
+        places."""
+        nearest, share = self.near(plane)
+        if not len(self.spread):
+            return np.ones(len(plane))
+        return np.asarray(self.spread[nearest] ** share)
+
+
+def answered(read: Tensor, own: Tensor) -> Tensor:
+    """What linear heads ``own`` (..., N, C + 1, 2) make of what was read, (..., N, C): (..., N, 2)."""
+    return (read[..., None, :] @ own[..., :-1, :] + own[..., -1:, :])[..., 0, :]

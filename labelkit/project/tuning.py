@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,10 @@ class TuneReport:
     the id of the model that it was made from. ``before`` and ``after`` are mean errors in percent of the
     inter-ocular distance on ``checked`` faces of people who were not learnt from (``how`` says so in
     words), None where nobody could be left out. ``stage`` says what was learnt: offsets, heads (of
-    single points), network, or none. ``problems`` names what was left out; ``cancelled``: it was
+    single points), network, or none. ``head`` says what the model's refinement head does now, empty
+    without one: its ``stage`` (heads or offsets of its own, step, or spread where it moves no point), the
+    ``share`` of its own step, and by what its ``spread`` is multiplied; ``alone`` is what ``after`` would
+    be without it. ``problems`` names what was left out; ``cancelled``: it was
     stopped, and the best so far was kept.
     """
 
@@ -44,6 +47,8 @@ class TuneReport:
     checked: int = 0
     how: str = ""
     stage: str = ""
+    head: dict[str, Any] = field(default_factory=dict)
+    alone: float | None = None
     steps: int = 0
     seconds: float = 0.0
 

@@ -1,12 +1,14 @@
 """Few-shot fine-tuning: a model learns what a scheme's points mean from the first confirmed faces.
 
-Three stages, each of which has to do better than the one before on people whom it did not see:
+Four stages, each of which has to do better than the one before on people whom it did not see:
 
 1. *Offsets*: a constant per point. The only stage for fewer than `FEWEST` people.
 2. *Heads of single points* in closed form (`labelkit.train.few_shot_heads`): seconds, and the
    network stays as it is, so that other points, schemes and the anchors do not change at all.
 3. From `END_TO_END` people on, the whole network (`labelkit.train.few_shot_loop`), tied to its own
    former answers elsewhere, with the heads fitted anew to what it then says.
+4. *The refinement head*, where the model has one, begins at what came of this, with heads of single
+   points of its own (`labelkit.train.few_shot_refine`).
 
 Checked is by leaving people out in turn, in stage 3 by people who are kept aside.
 """
@@ -28,6 +30,7 @@ from labelkit.scheme import Scheme
 from labelkit.train.few_shot_faces import TuneFaces, prepare
 from labelkit.train.few_shot_heads import FEWEST, FittedHeads, fit_heads
 from labelkit.train.few_shot_loop import TuneConfig, Tuner
+from labelkit.train.few_shot_refine import FittedRefiner, as_it_is, fit_refiner
 
 #: From so many people on the whole network is trained: with fewer it learns them by heart.
 END_TO_END = 20
@@ -55,8 +58,10 @@ class Tuned:
     """What came of it: the model, which has an id only when it is saved.
 
     ``before`` and ``after`` are mean errors in percent of the inter-ocular distance on people who were
-    not learnt from, None where there was but one; ``checked`` says on how many faces, and ``how`` in
-    words. ``stage`` is the one that was kept, "none" where the labels say what the model says.
+    not learnt from, of the model in use, hence with its refinement head, None where there was but one;
+    ``checked`` says on how many faces, and ``how`` in words. ``stage`` is the one of the first three that
+    was kept, "none" where the labels say what the model says. ``head`` is what came of the refinement head,
+    None without one, and ``alone`` what ``after`` would be without it.
     """
 
     model: LandmarkModel
@@ -71,6 +76,8 @@ class Tuned:
     seconds: float
     problems: tuple[str, ...]
     cancelled: bool
+    head: FittedRefiner | None = None
+    alone: float | None = None
 
 
 class _Stopped(Exception):  # noqa: N818 - no error
@@ -99,37 +106,67 @@ def fine_tune(
         faces, problems = _looked_at(model, samples, scheme, config, heard)
     except _Stopped:
         return None
-    fitted = fit_heads(model, faces)
-    before: float | None = _percent(faces.errors(faces.answers))
-    after: float | None = _percent(faces.errors(fitted.answers))
-    people = len(set(faces.people))
-    heard(TuneProgress("heads of the points", 1, 1, error=after))
-    steps, cancelled, checked, how = 0, False, len(faces), "leaving people out in turn"
-    if people == 1:
-        before, after, checked, how = None, None, 0, "one person cannot be checked"
-    best, stage = _with_heads(model, fitted), fitted.stage
-    if people >= END_TO_END and config.steps:
-        run = _EndToEnd(model, faces, config, heard)
-        run.go()
-        cancelled, checked, how = run.cancelled, len(run.aside), "people who were kept aside"
-        before, after, steps = run.before, run.after, run.best_step
-        if run.best_step:
-            best, stage = run.best(), "network"
-    seconds = time.monotonic() - begun
+    found = _tuned(model, faces, config, heard)
+    head: FittedRefiner | None = None
+    before, after = faces.answers, found.answers
+    if model.refiner is not None:
+        heard(TuneProgress("refinement head", 0, 1))
+        before = as_it_is(model.refiner, faces, before)
+        head = fit_refiner(model.refiner, faces, found.answers, found.aside)
+        found.model.refiner, after = head.refiner, head.answers
     return Tuned(
-        best,
-        stage,
+        found.model,
+        found.stage,
         len(faces),
-        people,
-        before,
-        after,
-        checked,
-        how,
-        steps,
-        seconds,
+        len(set(faces.people)),
+        _checked(faces, before, found.checked),
+        _checked(faces, after, found.checked),
+        len(found.checked),
+        found.how,
+        found.steps,
+        time.monotonic() - begun,
         tuple(problems),
-        cancelled,
+        found.cancelled,
+        head,
+        _checked(faces, found.answers, found.checked) if head else None,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What came of the first three stages: ``answers`` (M, N, 2) in crop units are those of heads that
+    did not learn from the person, ``checked`` the faces by which it was judged. The network did not learn
+    from those ``aside`` either; None where it stayed as it was."""
+
+    model: LandmarkModel
+    stage: str
+    answers: Array
+    checked: NDArray[np.intp]
+    how: str
+    aside: NDArray[np.intp] | None = None
+    steps: int = 0
+    cancelled: bool = False
+
+
+def _tuned(model: LandmarkModel, faces: TuneFaces, config: TuneConfig, heard: Heard) -> _Found:
+    fitted = fit_heads(model, faces)
+    everybody, people = np.arange(len(faces)), len(set(faces.people))
+    tuned = _with_heads(model, fitted)
+    heard(TuneProgress("heads of the points", 1, 1, error=_percent(faces.errors(fitted.answers))))
+    if people == 1:
+        return _Found(tuned, fitted.stage, fitted.answers, everybody[:0], "one person cannot be checked")
+    if people < END_TO_END or not config.steps:
+        return _Found(tuned, fitted.stage, fitted.answers, everybody, "leaving people out in turn")
+    run = _EndToEnd(model, faces, config, heard)
+    run.go()
+    # Of those who were learnt from, the network says what is too good to be true: what it said before
+    # stands for what it will err by on others.
+    answers = fitted.answers.copy()
+    answers[run.aside] = run.answers
+    how = "people who were kept aside"
+    if not run.best_step:
+        return _Found(tuned, fitted.stage, answers, run.aside, how, None, 0, run.cancelled)
+    return _Found(run.best(), "network", answers, run.aside, how, run.aside, run.best_step, run.cancelled)
 
 
 def _looked_at(
@@ -154,8 +191,7 @@ class _EndToEnd:
         self._tuner = Tuner(model, faces, self._learnt.tolist(), config)
         self._best: LandmarkModel = model
         self.best_step, self.cancelled = 0, False
-        self.before = _percent(faces.subset(self.aside).errors(faces.answers[self.aside]))
-        self.after = self._judged(model, faces)
+        self.after, self.answers = self._judged(model, faces)
 
     def go(self) -> None:
         config, losses, waited = self._config, [], 0
@@ -165,10 +201,10 @@ class _EndToEnd:
                 self.cancelled = self._tell(step, None, None)
             else:
                 tuned = self._tuner.tuned()
-                error = self._judged(tuned, self._faces.seen_by(tuned))
+                error, answers = self._judged(tuned, self._faces.seen_by(tuned))
                 waited = 0 if error < self.after else waited + 1
                 if error < self.after:
-                    self.after, self.best_step, self._best = error, step, tuned
+                    self.after, self.answers, self.best_step, self._best = error, answers, step, tuned
                 self.cancelled = self._tell(step, float(np.mean(losses)), error)
                 losses = []
             if self.cancelled or waited > config.patience:
@@ -178,11 +214,12 @@ class _EndToEnd:
         """The network of the best step with heads fitted to all faces, those aside included."""
         return _with_heads(self._best, fit_heads(self._best, self._faces.seen_by(self._best)))
 
-    def _judged(self, model: LandmarkModel, faces: TuneFaces) -> float:
-        """The error on those aside of heads fitted to the others."""
+    def _judged(self, model: LandmarkModel, faces: TuneFaces) -> tuple[float, Array]:
+        """What heads fitted to the others say of those aside, and its error."""
         tuned = _with_heads(model, fit_heads(model, faces.subset(self._learnt)))
         aside = faces.subset(self.aside)
-        return _percent(aside.errors(aside.seen_by(tuned).answers))
+        answers = aside.seen_by(tuned).answers
+        return _percent(aside.errors(answers)), answers
 
     def _tell(self, step: int, loss: float | None, error: float | None) -> bool:
         return self._heard(TuneProgress("training", step, self._config.steps, step, loss, error))
@@ -199,6 +236,11 @@ def _aside(people: Sequence[str], seed: int) -> NDArray[np.intp]:
     order = np.random.default_rng(seed).permutation(len(names))[:count]
     chosen = {names[i] for i in order}
     return np.array([i for i, name in enumerate(people) if name in chosen], np.intp)
+
+
+def _checked(faces: TuneFaces, found: Array, rows: NDArray[np.intp]) -> float | None:
+    """The error of points (M, N, 2) on the faces ``rows``; None where there are none."""
+    return _percent(faces.errors(found)[rows]) if len(rows) else None
 
 
 def _percent(errors: Array) -> float:

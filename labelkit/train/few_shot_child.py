@@ -1,8 +1,8 @@
 """``python -m labelkit.train.few_shot_child DIR JOB``: the process that fine-tunes a project's model.
 
-It takes a job of the project's store and reports through it. The new model comes to ``models/``, what
-is worth telling beyond that to ``cache/train-JOB.json``, the curve while it grows to
-``cache/train-JOB.csv``.
+It takes a job of the project's store and reports through it. The new model comes to ``models/``, with
+its refinement head beside it where its parent has one, what is worth telling beyond that to
+``cache/train-JOB.json``, the curve while it grows to ``cache/train-JOB.csv``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from labelkit.errors import CheckpointError, ImageError, InputError, LabelkitErr
 from labelkit.geometry import Box
 from labelkit.images import image_below
 from labelkit.landmarks import Landmarks, State
+from labelkit.models.heads import FILE
 from labelkit.models.predictor import LandmarkModel
+from labelkit.models.refiner import Refiner, save_refiner
 from labelkit.models.registry import load_model, save_model
 from labelkit.scheme import Scheme
 from labelkit.store import FINISHED, FaceState, Job, Store, StoredFace
@@ -37,6 +39,7 @@ from labelkit.store.pulse import Pulse
 from labelkit.train.few_shot import END_TO_END, Tuned, TuneProgress, fine_tune
 from labelkit.train.few_shot_files import COLUMNS, KIND, curve_path
 from labelkit.train.few_shot_loop import TuneConfig
+from labelkit.train.few_shot_refine import FittedRefiner
 
 #: States of faces whose confirmed points count; what was returned or rejected is in doubt.
 _TAUGHT = (*FINISHED, FaceState.PREDICTED, FaceState.IN_PROGRESS)
@@ -79,26 +82,26 @@ def _run(store: Store, folder: Path, job: Job, pulse: Pulse) -> dict[str, Any]:
     people = len({str(s.attributes.get("person") or s.image.path) for s in samples})
     config = _config(arguments)
     curve = _Curve(curve_path(folder, job.id))
-    total = len(samples) + 1 + (config.steps if people >= END_TO_END else 0)
+    training = config.steps if people >= END_TO_END else 0
+    total = len(samples) + 1 + training + (model.refiner is not None)
+    begun = {"looking at the faces": 0, "training": len(samples) + 1, "refinement head": total - 1}
 
     def heard(progress: TuneProgress) -> bool:
         pulse.say(progress.stage)
         curve.add(progress)
-        before = {"looking at the faces": 0, "training": len(samples) + 1}.get(progress.stage, len(samples))
-        return pulse.heard(before + progress.done, total)
+        return pulse.heard(begun.get(progress.stage, len(samples)) + progress.done, total)
 
     tuned = fine_tune(model, samples, scheme, config, heard)
     if tuned is None:
         return {"name": "", "cancelled": True, "problems": problems, "parent": model.id}
     path = _free(folder / "models", str(arguments["name"]))
     card = _card(model.card, path.stem, start, model.id, scheme, tuned, config)
-    offsets = _tensors(model)
-    save_model(path, tuned.model.network.state_dict(), offsets, card, tuned.model.heads)
+    _keep(path, tuned.model, _tensors(model), card)
     pulse.heard(total, total)
     return {
         "name": path.stem,
         "parent": model.id,
-        "terms": str(card.get("terms", "")),
+        "terms": model.terms,
         "problems": [*problems, *tuned.problems],
         "cancelled": tuned.cancelled,
         **_figures(tuned),
@@ -168,6 +171,29 @@ def _free(folder: Path, name: str) -> Path:
     return folder / f"{base}-{number:04d}.safetensors"
 
 
+def _keep(path: Path, model: LandmarkModel, offsets: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
+    """Write the model, and its refinement head beside it. The head is there before the model is, so that
+    nobody finds a version without it."""
+    with atomic.replacing(path) as draft:
+        digest = save_model(draft, model.network.state_dict(), offsets, card, model.heads)
+        if model.refiner is not None:
+            told = _head_card(model.refiner, str(card["name"]), digest, _mapping(card["tuned"]))
+            beside = path.with_name(f"{path.stem}.{FILE}")
+            save_refiner(beside, model.refiner.network.state_dict(), told, model.refiner.heads)
+
+
+def _head_card(head: Refiner, name: str, digest: str, tuned: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in head.card.items() if key not in _STALE}
+    about = {key: tuned.get(key) for key in ("scheme", "faces", "people", "head")}
+    return {
+        **kept,
+        "labelkit": __version__,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "base": {"name": name, "hash": digest},
+        "fitted": {"parent": head.id, **about},
+    }
+
+
 def _card(
     parent: Mapping[str, Any],
     name: str,
@@ -209,9 +235,18 @@ def _figures(tuned: Tuned) -> dict[str, Any]:
         "checked": tuned.checked,
         "how": tuned.how,
         "stage": tuned.stage,
+        "head": _head(tuned.head),
+        "alone": tuned.alone,
         "steps": tuned.steps,
         "seconds": round(tuned.seconds, 1),
     }
+
+
+def _head(fitted: FittedRefiner | None) -> dict[str, Any]:
+    """What the refinement head does now; empty without one."""
+    if fitted is None:
+        return {}
+    return {"stage": fitted.stage, "share": fitted.share, "spread": round(fitted.spread, 3)}
 
 
 def _tensors(model: LandmarkModel) -> dict[str, Tensor]:

@@ -24,6 +24,7 @@ from labelkit.images import RGBImage
 from labelkit.models.predictor import LandmarkModel, first_crop
 from labelkit.sampling import sample_crop
 from labelkit.scheme import Point, Scheme, load_scheme
+from labelkit.train.few_shot_windows import Window, Windows, window
 from labelkit.train.pack import MARGIN, FacePack
 
 #: Schemes whose points tie the tuned network to what it said before; the first places the crops.
@@ -41,7 +42,7 @@ class TuneFaces:
     that place the crop. ``pixels`` (M, S, S, 3) and ``valid`` (M, S, S) are the crops themselves,
     ``labels``, ``answers`` and ``mirrored`` (M, N, 2) in crop units what people say, the model, and the
     model of the mirrored crop, ``unit`` (M,) the distance that errors are divided by. ``people`` names
-    who it is, or else the photo.
+    who it is, or else the photo. ``windows`` is what a refinement head sees, where the model has one.
     """
 
     scheme: Scheme
@@ -54,6 +55,7 @@ class TuneFaces:
     mirrored: Array
     unit: Array
     people: tuple[str, ...]
+    windows: Windows | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,6 +67,7 @@ class TuneFaces:
         part = replace(pack, images=pack.images[rows], bounds=pack.bounds[rows], points=pack.points[rows])
         arrays = ("pixels", "valid", "labels", "answers", "mirrored", "unit")
         kept: dict[str, Any] = {name: getattr(self, name)[chosen] for name in arrays}
+        kept["windows"] = None if self.windows is None else self.windows.subset(chosen)
         return replace(self, pack=part, people=tuple(self.people[i] for i in chosen.tolist()), **kept)
 
     def seen_by(self, model: LandmarkModel) -> TuneFaces:
@@ -95,6 +98,7 @@ class _Face:
     answers: Array
     mirrored: Array
     unit: float
+    window: Window | None
 
 
 def prepare(
@@ -145,6 +149,7 @@ def _together(faces: Sequence[_Face], people: Iterable[str], scheme: Scheme, joi
         np.stack([face.mirrored for face in faces]),
         np.array([face.unit for face in faces]),
         tuple(people),
+        Windows.of(windows) if (windows := [f.window for f in faces if f.window is not None]) else None,
     )
 
 
@@ -155,7 +160,7 @@ def _look(model: LandmarkModel, sample: Sample, scheme: Scheme, joint: Scheme, s
     image = sample.image.load()
     box = sample.box if sample.box is not None else box_of_points(scheme.plane, xy)
     crop = _crop_in_use(model, image, box)
-    answers, mirrored = _both_ways(model, image, crop, joint.plane)
+    answers, mirrored, anchors = _both_ways(model, image, crop, joint.plane)
     ties = crop.points_to_image((answers + mirrored)[len(scheme) :] / 2)
     # The square that training turns and shifts lies about the face as the ties have it.
     reference = load_scheme(TIES[0])
@@ -175,6 +180,7 @@ def _look(model: LandmarkModel, sample: Sample, scheme: Scheme, joint: Scheme, s
         answers[: len(scheme)],
         mirrored[: len(scheme)],
         _unit(scheme, labels, crop),
+        None if model.refiner is None else window(model.refiner, image, crop, anchors),
     )
 
 
@@ -186,12 +192,12 @@ def _crop_in_use(model: LandmarkModel, image: RGBImage, box: Box) -> Crop:
     return model.next_crop(crop, points[0], anchors[0], reference.plane)
 
 
-def _both_ways(model: LandmarkModel, image: RGBImage, crop: Crop, plane: Array) -> tuple[Array, Array]:
+def _both_ways(model: LandmarkModel, image: RGBImage, crop: Crop, plane: Array) -> tuple[Array, Array, Array]:
     """What the model says of plane points (N, 2) in the crop, and in the mirrored one, both in units
-    of the crop."""
-    plain, _ = model.place([image], [crop], plane)
+    of the crop, and the anchors (A, 2) that it finds in the crop."""
+    plain, anchors = model.place([image], [crop], plane)
     average, _ = model.place([image], [crop], plane, flip=True)
-    return plain[0], 2 * average[0] - plain[0]
+    return plain[0], 2 * average[0] - plain[0], anchors[0]
 
 
 def _unit(scheme: Scheme, labels: Array, crop: Crop) -> float:

@@ -130,3 +130,27 @@ JSON = st.recursive(
 def test_no_card_is_an_error(card: dict[str, Any]) -> None:
     list(as_text(card))
     as_markdown(card)
+
+
+def test_the_curve_of_fine_tuning_is_a_table_for_every_set() -> None:
+    def figure(mean: float) -> dict[str, Any]:
+        return {"mean": mean, "interval": [mean - 0.1, mean + 0.1]}
+
+    part = {
+        "zero_shot_head": figure(2.5),
+        "tuned": figure(2.3),
+        "tuned_head": figure(2.2),
+        "oracle": figure(3.1),
+    }
+    without = {"zero_shot": figure(5.0), "tuned": figure(4.0)}
+    curves = {
+        "portraits": {"model": "m@1", "date": "2030-01-03", "curve": [{"faces": 10, "facial": part}]},
+        "others": {"model": "n@2", "date": "2030-01-04", "curve": [{"faces": 1, **without}]},
+    }
+    found = {s.title: s for s in sections({**CARD, "measured": {"few_shot": curves}})}
+    one, other = (found[f"Fine-tuned to few faces, {name}"].table for name in curves)
+    assert one is not None
+    assert other is not None
+    assert one.rows == (("10 faces", "facial", "2.50 %", "2.20 %", "2.10 to 2.30", "2.30 %", "3.10 %"),)
+    assert other.rows == (("1 face", "all", "5.00 %", "4.00 %", "3.90 to 4.10", "-", "-"),)
+    assert "of m@1, measured 2030-01-03" in found["Fine-tuned to few faces, portraits"].lines[0]

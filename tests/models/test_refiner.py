@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from labelkit.calibration import BUMPS, Calibration
+from labelkit.checkpoint import load_checkpoint, read_card, save_checkpoint
 from labelkit.errors import CheckpointError
 from labelkit.figures import draw_attention
 from labelkit.geometry import Box
@@ -19,6 +20,7 @@ from labelkit.models.predictor import LandmarkModel, first_crop
 from labelkit.models.refiner import load_refiner, refiner_beside, save_refiner
 from labelkit.models.registry import load_model, save_model
 from labelkit.models.stream import Photo, predict_photos
+from labelkit.models.tuned import RefinedHeads
 from labelkit.prediction import Prediction
 from labelkit.scheme import Scheme, load_scheme
 
@@ -156,6 +158,54 @@ def test_a_blend_that_is_no_share_is_refused(folder: Path, tmp_path: Path, blend
     save_refiner(tmp_path / "head.safetensors", build_dslpt(HEAD).state_dict(), card)
     with pytest.raises(CheckpointError, match="no share"):
         load_refiner(tmp_path / "head.safetensors", {"hash": "1"}, CPU, torch.float32)
+
+
+@pytest.fixture
+def tuned(model: LandmarkModel) -> LandmarkModel:
+    """Moves the first point to the right, takes no step of the second, and widens both their spreads."""
+    assert model.refiner is not None
+    weights = torch.zeros(2, HEAD.dim + 3, 2)
+    weights[0, -1, 0] = 0.1
+    weights[1, -3:-1] = -model.refiner.blend * torch.eye(2)
+    other = model.with_network(model.network, None)
+    other.refiner = model.refiner.with_heads(RefinedHeads(SCHEME.plane[:2], weights, np.array([2.0, 2.0])))
+    return other
+
+
+def test_heads_of_single_points_move_them_and_scale_their_spread(
+    model: LandmarkModel, tuned: LandmarkModel
+) -> None:
+    assert tuned.refiner is not None
+    before, after, alone = predicted(model), predicted(tuned), predicted(model, refine=False)
+    assert before.crop is not None
+    # A window has half the side in plane units of which a unit is one of the crop.
+    step = 0.1 * tuned.refiner.window[2] * before.crop.pixels_per_unit
+    assert np.linalg.norm(after.xy[0] - before.xy[0]) == pytest.approx(step, rel=0.2)
+    assert np.allclose(after.xy[1], alone.xy[1], atol=1e-3)
+    assert np.allclose(after.xy[2:], before.xy[2:], atol=1e-6)
+    assert np.allclose(after.cov[:2], 4 * before.cov[:2])
+    assert np.allclose(after.cov[2:], before.cov[2:])
+    assert (after.confidence[:2] < before.confidence[:2]).all()
+
+
+def test_heads_of_single_points_come_back_from_a_file_and_others_are_refused(
+    tuned: LandmarkModel, folder: Path, tmp_path: Path
+) -> None:
+    assert tuned.refiner is not None
+    path, base = tmp_path / "head.safetensors", read_card(folder / "made.safetensors")
+    save_refiner(path, tuned.refiner.network.state_dict(), tuned.refiner.card, tuned.refiner.heads)
+    again = tuned.with_network(tuned.network, None)
+    again.refiner = load_refiner(path, base, CPU, torch.float32)
+    assert np.allclose(predicted(again).xy, predicted(tuned).xy, atol=0.05)
+    assert np.allclose(predicted(again).cov, predicted(tuned).cov, rtol=1e-2)
+    tensors, card = load_checkpoint(path)
+    for wrong in ({"tuned.weights": torch.zeros(2, 5, 2)}, {"tuned.spread": torch.zeros(2)}):
+        save_checkpoint(path, {**tensors, **wrong}, card)
+        with pytest.raises(CheckpointError, match=r"head\.safetensors: the heads of its points do not fit"):
+            load_refiner(path, base, CPU, torch.float32)
+    save_checkpoint(path, {k: v for k, v in tensors.items() if k != "tuned.places"}, card)
+    with pytest.raises(CheckpointError, match="a part of the heads of its points is missing"):
+        load_refiner(path, base, CPU, torch.float32)
 
 
 def test_attention_tells_who_looks_at_which_patch(model: LandmarkModel, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from labelkit.errors import CheckpointError
 from labelkit.geometry import Array
 from labelkit.models.predictor import LandmarkModel
 from labelkit.models.registry import load_model, save_model
-from labelkit.models.tuned import EXACT, REACH, PointHeads
+from labelkit.models.tuned import EXACT, REACH, PointHeads, RefinedHeads
 
 PLACES = np.array([[0.2, 0.1], [-0.2, 0.1]])
 
@@ -39,6 +39,13 @@ def test_a_head_is_that_of_the_nearest_place_and_fades_with_the_distance() -> No
     assert found is not None
     assert found[:, 0, 0].tolist() == pytest.approx([1.0, 1.0, 0.0, 0.0], abs=1e-6)
     assert heads.at(np.array([[0.0, 0.0]])) is None
+
+
+def test_a_spread_is_scaled_at_its_place_and_fades_with_the_distance() -> None:
+    heads = RefinedHeads(PLACES, torch.zeros(2, 4, 2), np.array([4.0, 0.25]))
+    half = (EXACT + REACH) / 2
+    near = np.array([[0.2, 0.1], [-0.2, 0.1], [0.2, 0.1 + half], [0.0, 0.0]])
+    assert heads.spread_at(near).tolist() == pytest.approx([4.0, 0.25, 2.0, 1.0])
 
 
 def test_only_the_points_at_its_places_are_moved(model: LandmarkModel, crops: tuple[Array, Array]) -> None:

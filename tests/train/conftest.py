@@ -10,8 +10,16 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.spatial import Delaunay
+from torch import nn
 
+from labelkit.dataset import Sample
+from labelkit.geometry import Box
+from labelkit.images import ImageFile
+from labelkit.landmarks import Landmarks
+from labelkit.models.build import build_tufa
+from labelkit.models.predictor import LandmarkModel
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.train.head.fit import FitOptions, HeadFit
 from labelkit.train.head.model import LANDMARKS, SKIN, HeadModel
@@ -190,3 +198,62 @@ def head_file(ibug68: Scheme, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("head") / "head.npz"
     np.savez(path, neutral=neutral, identity=shapes[:5], expression=shapes[5:], quads=quads)
     return path
+
+
+#: Where made photos have their face.
+BOX = Box(30, 30, 90, 90, kind="user")
+
+#: What people mean otherwise than the model, in plane units: the same at a pair of points, mirrored.
+STEP = (0.06, 0.04)
+
+Label = Callable[..., list[Sample]]
+
+
+@pytest.fixture(scope="session")
+def model(tiny: Recipe) -> LandmarkModel:
+    """A small network with random weights, on whose answers made labels are based."""
+    torch.manual_seed(0)
+    network = build_tufa(tiny.network).eval()
+    nn.init.normal_(network.head[-1].weight, std=0.02)
+    card = {"name": "made", "hash": "0123456789abcdef", "architecture": tiny.network.to_dict()}
+    return LandmarkModel(network, card, {}, torch.device("cpu"), "fp32")
+
+
+@pytest.fixture(scope="session")
+def scheme() -> Scheme:
+    """Five points of ibug68: eye corners, tip of the nose, mouth corners. Without a mirror table, as a
+    network with random weights says other things of a mirrored photo."""
+    whole, chosen = load_scheme("ibug68"), (36, 45, 30, 48, 54)
+    points = tuple(whole.points[i] for i in chosen)
+    return Scheme("five", points, normalizers={"inter_ocular": ((0,), (1,))})
+
+
+@pytest.fixture
+def label(tmp_path: Path, model: LandmarkModel) -> Label:
+    """``label(scheme, count, step=, noise=, like=)``: photos, labelled as the model ``like`` does but for a
+    step of the eye corners."""
+
+    def made(
+        scheme: Scheme,
+        count: int,
+        step: tuple[float, float] = STEP,
+        noise: float = 0.0,
+        like: LandmarkModel = model,
+    ) -> list[Sample]:
+        samples = []
+        for number in range(count):
+            rng = np.random.default_rng(number)
+            pixels = rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+            path = tmp_path / f"{number}.png"
+            Image.fromarray(pixels).resize((120, 120), Image.Resampling.BICUBIC).save(path)
+            found = like.predict([ImageFile(path).load()], [BOX], scheme, passes=2)[0]
+            crop = found.crop
+            assert crop is not None
+            shift = np.zeros((len(scheme), 2))
+            shift[0], shift[1] = step, (-step[0], step[1])
+            in_crop = crop.points_to_crop(found.xy) + shift + noise * rng.normal(size=shift.shape)
+            xy = crop.points_to_image(in_crop)
+            samples.append(Sample(ImageFile(path), BOX, Landmarks(scheme, xy)))
+        return samples
+
+    return made

@@ -9,75 +9,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from torch import nn
 
 from labelkit.dataset import Sample
 from labelkit.errors import InputError
 from labelkit.geometry import Array, Box
 from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks
-from labelkit.models.build import build_tufa
 from labelkit.models.predictor import LandmarkModel
 from labelkit.scheme import Scheme, load_scheme
 from labelkit.train import few_shot
 from labelkit.train.few_shot import TuneProgress, fine_tune
 from labelkit.train.few_shot_faces import prepare
-from labelkit.train.few_shot_heads import _readings
+from labelkit.train.few_shot_heads import point_readings
 from labelkit.train.few_shot_loop import TuneConfig
-from labelkit.train.recipes import Recipe
 
+#: Where `label` has its faces.
 BOX = Box(30, 30, 90, 90, kind="user")
 
-#: What people mean otherwise than the model, in plane units: the same at a pair of points, mirrored.
+#: What people mean otherwise than the model, in plane units: as `label` has it.
 STEP = (0.06, 0.04)
 
 Label = Callable[..., list[Sample]]
-
-
-@pytest.fixture(scope="module")
-def model(tiny: Recipe) -> LandmarkModel:
-    torch.manual_seed(0)
-    network = build_tufa(tiny.network).eval()
-    nn.init.normal_(network.head[-1].weight, std=0.02)
-    card = {"name": "made", "hash": "0123456789abcdef", "architecture": tiny.network.to_dict()}
-    return LandmarkModel(network, card, {}, torch.device("cpu"), "fp32")
-
-
-@pytest.fixture(scope="module")
-def scheme() -> Scheme:
-    """Five points of ibug68: eye corners, tip of the nose, mouth corners. Without a mirror table, as a
-    network with random weights says other things of a mirrored photo."""
-    whole, chosen = load_scheme("ibug68"), (36, 45, 30, 48, 54)
-    points = tuple(whole.points[i] for i in chosen)
-    return Scheme("five", points, normalizers={"inter_ocular": ((0,), (1,))})
-
-
-@pytest.fixture
-def label(tmp_path: Path, model: LandmarkModel) -> Label:
-    """``label(scheme, count, step=, noise=)``: photos, labelled as the model does but for a step of the
-    eye corners."""
-
-    def made(
-        scheme: Scheme, count: int, step: tuple[float, float] = STEP, noise: float = 0.0
-    ) -> list[Sample]:
-        samples = []
-        for number in range(count):
-            rng = np.random.default_rng(number)
-            pixels = rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)
-            path = tmp_path / f"{number}.png"
-            Image.fromarray(pixels).resize((120, 120), Image.Resampling.BICUBIC).save(path)
-            found = model.predict([ImageFile(path).load()], [BOX], scheme, passes=2)[0]
-            crop = found.crop
-            assert crop is not None
-            shift = np.zeros((len(scheme), 2))
-            shift[0], shift[1] = step, (-step[0], step[1])
-            in_crop = crop.points_to_crop(found.xy) + shift + noise * rng.normal(size=shift.shape)
-            xy = crop.points_to_image(in_crop)
-            samples.append(Sample(ImageFile(path), BOX, Landmarks(scheme, xy)))
-        return samples
-
-    return made
 
 
 def moved(model: LandmarkModel, other: LandmarkModel, samples: list[Sample], scheme: Scheme) -> Array:
@@ -174,7 +126,7 @@ def test_an_asymmetric_scheme_has_places_of_its_own_on_mirrored_photos(
         (symmetric, scheme.plane),
     ):
         faces, _ = prepare(model, samples, known, 64)
-        views = _readings(model, faces)
+        views = point_readings(model, faces)
         np.testing.assert_array_equal(views.places, places)
         assert views.features.shape[:2] == (len(places), 5 if known is scheme else 10)
 

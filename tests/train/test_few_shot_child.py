@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from labelkit.checkpoint import read_card
 from labelkit.errors import InputError
 from labelkit.geometry import Box
 from labelkit.landmarks import Face, Landmarks, State
-from labelkit.models.build import build_tufa
+from labelkit.models.build import build_dslpt, build_tufa
+from labelkit.models.heads import FILE
+from labelkit.models.refiner import save_refiner
 from labelkit.models.registry import load_model, save_model
 from labelkit.project import Project
 from labelkit.scheme import Scheme
@@ -23,6 +26,7 @@ from labelkit.store import FaceState, JobState
 from labelkit.train.few_shot_child import _free, taught
 from labelkit.train.few_shot_files import read_curve
 from labelkit.train.recipes import Recipe
+from labelkit.train.refine import tiny_refine_recipe
 
 NAMES = ("a.png", "b.png", "c.png", "d.png", "e.png")
 
@@ -77,6 +81,54 @@ def test_a_version_with_its_card_comes_of_it_and_the_next_starts_where_it_did(
     project.use_model(report.name)
     again = project.fine_tune(faces=1)
     assert (again.name, again.faces, again.parent) == ("my-work-0002", 1, report.parent)
+
+
+def test_the_refinement_head_comes_along_and_older_versions_stay_as_they_were(
+    project: Project, parent: Path, tmp_path: Path
+) -> None:
+    plain = tmp_path / "plain" / parent.name
+    plain.parent.mkdir()
+    plain.write_bytes(parent.read_bytes())
+    start = tmp_path / "start" / parent.name
+    start.parent.mkdir()
+    start.write_bytes(parent.read_bytes())
+    config = replace(tiny_refine_recipe().network, size=32, channels=8, dim=16, hidden=32)
+    card = {"name": "refine", "terms": "of the head", "architecture": config.to_dict(), "metrics": {"a": 1}}
+    base = read_card(parent)
+    save_refiner(
+        start.with_name(f"small.{FILE}"),
+        build_dslpt(config).state_dict(),
+        {**card, "base": {"name": "small", "hash": base["hash"]}},
+    )
+    confirm(project, *NAMES[:2])
+    first, second = project.fine_tune(plain), project.fine_tune(start)
+    assert (first.head, first.alone) == ({}, None)
+    assert second.head["stage"] in ("step", "spread")
+    assert second.alone is not None
+    assert second.after is not None
+    assert second.after <= second.alone + 1e-9
+    assert "of the head" in second.terms
+    models = project.folder / "models"
+    assert sorted(path.name for path in models.glob("*.safetensors")) == [
+        "my-work-0001.safetensors",
+        "my-work-0002.refine.safetensors",
+        "my-work-0002.safetensors",
+    ]
+    without, made = (load_model(models / f"my-work-000{n}.safetensors", "cpu") for n in (1, 2))
+    assert made.card["tuned"]["head"] == second.head
+    assert without.refiner is None
+    assert made.refiner is not None
+    assert made.refiner.heads is not None
+    told = made.refiner.card
+    assert told["base"] == {"name": "my-work-0002", "hash": made.card["hash"]}
+    assert told["fitted"]["head"] == second.head
+    assert "metrics" not in told
+    project.use_model(second.name)
+    project.prelabel()
+    stored = project.store.prediction(project.find(Face(NAMES[3])).id)
+    assert stored is not None
+    assert np.isfinite(stored.prediction.cov).all()
+    assert stored.prediction.model == made.id
 
 
 def test_without_a_confirmed_point_it_says_so(project: Project, parent: Path) -> None:

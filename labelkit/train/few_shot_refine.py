@@ -1,0 +1,156 @@
+"""A refinement head fitted to a few faces: how much of its step to take, heads of single points behind
+it, and how far its spread is to be believed.
+
+The network of the head stays as it is. It begins at what the tuned model says of people on whom its
+heads were not fitted, as it will in use. What is chosen does better on people who were left out than the
+tuned model alone, or else no step is taken and the head only says how sure it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from labelkit.calibration import best_scale
+from labelkit.geometry import Array
+from labelkit.metrics import mahalanobis
+from labelkit.models.refiner import Look, Refiner
+from labelkit.models.tuned import RefinedHeads
+from labelkit.train.few_shot_faces import TuneFaces
+from labelkit.train.few_shot_ridge import (
+    CONSTANTS,
+    FEWEST,
+    MIRROR,
+    Readings,
+    best_of,
+    folds_of,
+    head_weights,
+    left_out,
+    readings,
+)
+from labelkit.train.few_shot_windows import Windows
+
+#: Shares of the step that the head takes without fine-tuning: the candidates.
+SHARES = (0.25, 0.5, 0.75, 1.0)
+
+#: Variances of the last token and of the step, beside 1 of the constant.
+READ, STEP = 2.0, 0.1
+
+#: How many faces of doubt are laid against the labels: the candidates. What the model's own heads have
+#: left over is less certain than what they found.
+DOUBTS = (1.0, 2.0, 4.0, 8.0, 16.0)
+
+#: As of so many people it is believed that the spread is right as it is.
+DOUBT_OF_SPREAD = 1.0
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, eq=False)
+class FittedRefiner:
+    """``stage`` says what the head does: "heads" of single points and "offsets", constants alone, both
+    beside the ``share`` of its own step; "step" without them, "spread" where nothing of it is taken.
+    Its deviations are multiplied by ``spread``. ``answers`` (M, N, 2) are those of heads fitted without the
+    person, in crop units."""
+
+    refiner: Refiner
+    stage: str
+    share: float
+    spread: float
+    answers: Array
+
+
+def fit_refiner(
+    refiner: Refiner, faces: TuneFaces, answers: Array, aside: NDArray[np.intp] | None = None
+) -> FittedRefiner:
+    """Fit the head to faces that begin at ``answers`` (M, N, 2), in crop units; it is judged by leaving
+    people out in turn, or by the faces ``aside`` alone."""
+    windows = faces.windows
+    assert windows is not None  # they are cut wherever the model has a head
+    folds = folds_of(faces.people) if aside is None else [np.isin(np.arange(len(faces)), aside)]
+    judged = np.any(folds, axis=0)
+
+    def errors(found: Array) -> Array:
+        return faces.errors(windows.out_of(found))[judged]
+
+    start, labels = windows.into(answers), windows.into(faces.labels)
+    looks = _looks(refiner, windows, faces.scheme.plane, start)
+    steps = {share: start + share * refiner.blend * looks[0].step for share in SHARES}
+    share = best_of({some: errors(steps[some]) for some in SHARES}, errors(start)) or 0.0
+    found = start + share * refiner.blend * looks[0].step
+    stage = "step" if share else "spread"
+    views = _readings(faces, start, labels, looks, share * refiner.blend)
+    weights = torch.zeros(len(views.places), views.features.shape[2], 2)
+    if len(set(faces.people)) >= FEWEST:
+        tried = left_out(views, folds, [CONSTANTS, *DOUBTS], found)
+        best = best_of({doubt: errors(some) for doubt, some in tried.items()}, errors(found))
+        if best is not None:
+            found, stage = tried[best], "heads" if best else "offsets"
+            weights = head_weights(views, best)
+    # The heads read the step before the constant; its share is told as what is missing of it.
+    weights[:, -3:-1] += (share - 1) * refiner.blend * torch.eye(2)
+    distance = mahalanobis(found, refiner.believed(looks[0].variance, faces.scheme.plane)[0], labels)
+    spread = _spread(distance[judged], len({faces.people[i] for i in np.flatnonzero(judged)}))
+    heads = RefinedHeads(views.places, weights, np.full(len(views.places), spread))
+    return FittedRefiner(refiner.with_heads(heads), stage, share, spread, windows.out_of(found))
+
+
+def as_it_is(refiner: Refiner, faces: TuneFaces, answers: Array) -> Array:
+    """What the head makes of ``answers`` (M, N, 2) without being fitted, in crop units."""
+    windows = faces.windows
+    assert windows is not None
+    start, plane = windows.into(answers), faces.scheme.plane
+    found = [
+        refiner.refine_pixels(windows.pixels[s], windows.valid[s], plane, start[s], windows.anchors[s])[0]
+        for s in _batches(len(start))
+    ]
+    return windows.out_of(np.concatenate(found))
+
+
+def _looks(refiner: Refiner, windows: Windows, plane: Array, start: Array) -> tuple[Look, Look]:
+    """What the head says of the windows and of their mirror images, from the same starts (M, N, 2)."""
+    both: tuple[list[Look], list[Look]] = [], []
+    for some in _batches(len(start)):
+        asked = windows.pixels[some], windows.valid[some], plane, start[some], windows.anchors[some]
+        both[0].append(refiner.look(*asked))
+        both[1].append(refiner.look(*refiner.mirrored(*asked)))
+    return _joined(both[0]), _joined(both[1])
+
+
+def _batches(count: int) -> Iterator[slice]:
+    return (slice(first, first + _BATCH) for first in range(0, count, _BATCH))
+
+
+def _joined(parts: Sequence[Look]) -> Look:
+    steps, variances, read = zip(*parts, strict=True)
+    return Look(np.concatenate(steps), np.concatenate(variances), torch.cat(read).double().cpu())
+
+
+def _readings(
+    faces: TuneFaces, start: Array, labels: Array, looks: tuple[Look, Look], blend: float
+) -> Readings:
+    """What the head reads, and what is missing to the labels when ``blend`` of its step is taken."""
+    missing = (
+        labels - start - blend * looks[0].step,
+        (labels - start) * MIRROR - blend * looks[1].step,
+    )
+    read: tuple[Tensor, Tensor] = looks[0].read, looks[1].read
+    return readings(faces.scheme, read, missing, [(read[0].shape[2] - 2, READ), (2, STEP)])
+
+
+def _spread(distance: Array, people: int) -> float:
+    """By what the spread is to be multiplied, from Mahalanobis distances on so many people.
+
+    Of a few it can only grow: the scheme was often fitted to these very faces, on which the model then errs
+    less than on others.
+    """
+    known = distance[np.isfinite(distance)]
+    if not len(known):
+        return 1.0
+    scale = float(best_scale(known) ** (people / (people + DOUBT_OF_SPREAD)))
+    return scale if people >= FEWEST else max(scale, 1.0)
