@@ -15,6 +15,7 @@ import pytest
 
 import labelkit
 from labelkit.checkpoint import read_card
+from labelkit.formats import FORMATS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -54,9 +55,7 @@ def test_every_command_format_and_model_has_its_place_on_the_site(site: Path) ->
     assert [
         words for words in making("commands_page").commands() if f"labelkit {words}<" not in commands
     ] == []
-    assert {f"{name}.html" for name in labelkit.formats.FORMATS} <= {
-        path.name for path in (site / "formats").iterdir()
-    }
+    assert {f"{name}.html" for name in FORMATS} <= {path.name for path in (site / "formats").iterdir()}
     for path in WEIGHTS.glob("*.safetensors"):
         page = (site / "models" / f"{path.stem}.html").read_text("utf-8")
         assert read_card(path)["hash"][:12] in page
