@@ -22,7 +22,8 @@ from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State, Visibility
 from labelkit.scheme import load_scheme
 
-_SHARED = {"csv": tables, "parquet": tables, "300w": facefiles, "merl": facefiles, "lapa": facefiles}
+_TABLES, _FILES = (tables, "The columns"), (facefiles, "Files and their photos")
+_SHARED = {"csv": _TABLES, "parquet": _TABLES, "300w": _FILES, "merl": _FILES, "lapa": _FILES}
 _EXTRA = {"parquet": "pyarrow", "cofw": "h5py", "aflw": "scipy"}
 _ENDS = {
     "wflw": "labels.txt",
@@ -104,8 +105,9 @@ def _page(entry: Format, losses: list[str], refusal: str) -> str:
         "## The format",
         _lowered(module.__doc__),
     ]
-    if shared := _SHARED.get(entry.name):
-        parts += ["## " + _title(shared.__doc__), _lowered(_rest(shared.__doc__))]
+    if entry.name in _SHARED:
+        shared, title = _SHARED[entry.name]
+        parts += [f"## {title}", _lowered(shared.__doc__)]
     where = module.__name__
     parts += ["## In Python", f"::: {where}.read", f"::: {where}.write"]
     options = "\n    options:\n      heading_level: 3"
@@ -162,11 +164,3 @@ def _faces(root: Path, missing: bool) -> Dataset:
 def _lowered(text: str | None) -> str:
     """A docstring in Markdown, its headings below those of the page."""
     return re.sub(r"^(.+)\n-{3,}$", r"### \1", (text or "").strip(), flags=re.M)
-
-
-def _title(text: str | None) -> str:
-    return (text or "").strip().partition("\n\n")[0].rstrip(".").replace("\n", " ")
-
-
-def _rest(text: str | None) -> str:
-    return (text or "").strip().partition("\n\n")[2]
