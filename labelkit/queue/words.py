@@ -23,6 +23,9 @@ _MOST, _WORTH = 2, 0.5
 #: has fewer of its points on its better side.
 _MIDLINE, _ONE_SIDED = 0.03, 0.8
 
+#: So many times the errors of the other side are expected where only the one side is named.
+_WORSE = 1.25
+
 _SIDE = re.compile(r"(?<![a-z])(left|right)(?![a-z])", re.IGNORECASE)
 
 
@@ -41,7 +44,7 @@ def in_words(prediction: Prediction, scheme: Scheme) -> str:
     unsure = np.nan_to_num(doubts) >= min(_OFF, 0.5 * float(np.nanmax(doubts)))
     lengths = uncertainty.expected_errors(prediction)
     weights = np.where(np.isfinite(lengths), lengths, doubts)
-    parts = sorted(_parts(scheme, unsure).items(), key=lambda part: -float(weights[part[1]].sum()))
+    parts = sorted(_parts(scheme, unsure, weights).items(), key=lambda part: -float(weights[part[1]].sum()))
     least = _WORTH * float(weights[parts[0][1]].sum())
     told = [
         _part(name, points, lengths[points])
@@ -51,13 +54,26 @@ def in_words(prediction: Prediction, scheme: Scheme) -> str:
     return "; ".join(told)
 
 
-def _parts(scheme: Scheme, unsure: NDArray[np.bool_]) -> dict[str, NDArray[np.intp]]:
+def _parts(scheme: Scheme, unsure: NDArray[np.bool_], weights: Array) -> dict[str, NDArray[np.intp]]:
     """The unsure points by the part of the face in which they lie."""
     groups: dict[str, list[int]] = {}
     for number in np.flatnonzero(unsure):
         groups.setdefault(scheme.points[number].group, []).append(int(number))
-    named = ((group, np.array(points, np.intp)) for group, points in groups.items())
-    return {_name(group, scheme.plane[points, 0]): points for group, points in named}
+    worse = (
+        (group, _worse_side(np.array(points, np.intp), scheme, weights)) for group, points in groups.items()
+    )
+    return {_name(group, scheme.plane[points, 0]): points for group, points in worse}
+
+
+def _worse_side(points: NDArray[np.intp], scheme: Scheme, weights: Array) -> NDArray[np.intp]:
+    """Those of a group's points that lie on the one side, where the errors are `_WORSE` there than on the
+    other; else all of them."""
+    x = scheme.plane[points, 0]
+    sides = [points[x < -_MIDLINE], points[x > _MIDLINE]]
+    if not all(map(len, sides)):
+        return points
+    better, worse = sorted(sides, key=lambda side: float(weights[side].mean()))
+    return worse if weights[worse].mean() >= _WORSE * weights[better].mean() else points
 
 
 def _name(group: str, x: Array) -> str:

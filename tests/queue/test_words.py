@@ -41,6 +41,13 @@ def test_points_of_both_sides_have_none_and_a_second_part_follows_if_it_counts(i
     assert in_words(both, ibug68) == "jaw, 17 points, about 5 px; mouth, 20 points, about 4 px"
 
 
+def test_only_the_side_is_named_that_is_clearly_worse(ibug68: Scheme) -> None:
+    worse = unsure(ibug68, right=(list(range(8)), 4.0), left=(list(range(9, 17)), 6.0))
+    assert in_words(worse, ibug68) == "left jaw, 8 points, about 8 px"
+    alike = unsure(ibug68, right=(list(range(8)), 4.0), left=(list(range(9, 17)), 4.5))
+    assert in_words(alike, ibug68) == "jaw, 16 points, about 5 px"
+
+
 def test_what_is_doubted_a_little_everywhere_is_told_as_that(ibug68: Scheme) -> None:
     assert in_words(unsure(ibug68), ibug68) == "no point in doubt"
     assert "px" in in_words(unsure(ibug68, all=(list(range(68)), 3.0)), ibug68)
