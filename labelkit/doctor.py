@@ -224,7 +224,7 @@ def _detectors() -> Iterator[Finding]:
 
     available = detectors_available()
     for name, problem in available.items():
-        fix = f"put its ONNX file at {yunet_path()}, or name it in {YUNET_VARIABLE}"
+        fix = f"not needed; to use it, put its ONNX file at {yunet_path()}, or name it in {YUNET_VARIABLE}"
         if name != "yunet":
             fix = _AGAIN
         none_left = all(available.values())

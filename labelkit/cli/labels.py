@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from labelkit.store import Job
 
 Format = Annotated[str, typer.Option("--format", help="wflw, 300w, coco, csv and more.")]
+
+
+#: How many photos are named in which nobody was found.
+_NAMED = 5
 
 
 class Counts(StrEnum):
@@ -184,13 +189,14 @@ def prelabel(
             note("What is done is kept; the same command goes on from there.")
             raise
         waiting = project.store.count_by_state()[FaceState.PREDICTED]
+        nobody = [face.image for face in project.faces(FaceState.NO_FACE)] if report.no_face else []
     if as_json:
         say_json(asdict(report))
         return
-    _tell_prelabel(report, shown(folder), waiting)
+    _tell_prelabel(report, shown(folder), waiting, nobody)
 
 
-def _tell_prelabel(report: PrelabelReport, folder: str, waiting: int) -> None:
+def _tell_prelabel(report: PrelabelReport, folder: str, waiting: int, nobody: Sequence[str]) -> None:
     note_all(report.problems)
     if report.photos:
         told = f"{count(report.faces, 'face')} in {count(report.photos, 'photo')} labelled by {report.model}"
@@ -198,7 +204,8 @@ def _tell_prelabel(report: PrelabelReport, folder: str, waiting: int) -> None:
     else:
         say(f"nothing to do: every face has a prediction of {report.model}, or is confirmed")
     if report.no_face:
-        say(f"nobody was found in {count(report.no_face, 'photo')}")
+        more = ", ..." if len(nobody) > _NAMED else ""
+        say(f"nobody was found in {count(report.no_face, 'photo')}: {', '.join(nobody[:_NAMED])}{more}")
     if report.terms and report.faces:
         note(f"model {report.model}: {report.terms}")
     if waiting:
