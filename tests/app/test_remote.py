@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from labelkit.app import users
+from labelkit.app.export import View
 from labelkit.app.images import _Moved
 from labelkit.app.labels import ImportLabels
 from labelkit.app.quota import AT_ONCE, LARGEST, Uploads
@@ -53,6 +54,17 @@ def test_no_scheme_is_read_that_was_not_offered(session: Session, tmp_path: Path
     labels._scheme.value = "/etc/passwd"
     with pytest.raises(InputError, match="was not offered"):
         asyncio.run(labels._run())
+
+
+@pytest.mark.parametrize(
+    "name", ["../out.txt", "/tmp/out.txt", ".out", "a/b", "a\\b", "a\0b", "C:out", "", "x" * 101, "<b>"]
+)
+def test_no_export_is_written_elsewhere(session: Session, tmp_path: Path, name: str) -> None:
+    view, before = View(session), sorted(tmp_path.rglob("*"))
+    view._name.value = name
+    with pytest.raises(InputError, match="is no name for an export"):
+        asyncio.run(view._run())
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_users_who_are_removed_are_noticed_and_a_damaged_file_lets_nobody_new_in(session: Session) -> None:
