@@ -83,3 +83,20 @@ def test_the_log_tells_who_did_what() -> None:
     assert "nothing of the kind" in run("log", "work", "--person", "eve").stdout
     assert "no face 2" in run("log", "work", "--photo", "a.png", "--face", "2", code=1).stderr
     assert "is no moment" in run("log", "work", "--since", "soon", code=1).stderr
+
+
+def test_no_command_tells_a_secret(work: Path) -> None:
+    from labelkit.app.users import add_user, read_users
+
+    add_user(work, "ann", "correct horse")
+    known = read_users(work)
+    assert known is not None
+    run("backup", "work", "-o", "a.zip", "--json")
+    told = "".join(
+        run(*words).output
+        for words in (("status", "work", "--json"), ("log", "work", "--json"), ("users", "list", "work"))
+    )
+    assert "ann" in told
+    for secret in (known.secret, known.hashes["ann"]["hash"], known.hashes["ann"]["salt"], "correct horse"):
+        assert secret not in told
+        assert secret.encode() not in Path("a.zip").read_bytes()
