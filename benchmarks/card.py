@@ -130,6 +130,7 @@ def measure(model: LandmarkModel, data: Path, sets: tuple[str, ...], faces: int 
     result: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
         "labelkit": __version__,
+        "model": model.id,
         "precision": str(model.dtype).removeprefix("torch."),
         "detector": default_detector().name,
         "sets": {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 from labelkit.checkpoint import read_card
 from labelkit.errors import LabelkitError
 from labelkit.models.folders import list_models
+from labelkit.models.heads import head_of
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model as people choose it: where it lies, what it is, and what was measured on its card."""
+    """A model as people choose it: where it lies, what it is, and what was measured on its card; ``sure``:
+    it has a refinement head, which says how sure it is."""
 
     name: str
     path: str
@@ -21,6 +24,7 @@ class ModelCard:
     terms: str
     error: str
     megabytes: float
+    sure: bool = False
 
 
 def known_models(project: Path) -> list[ModelCard]:
@@ -81,13 +85,18 @@ def _card(path: Path) -> ModelCard | None:
     card: dict[str, Any] = dict(read_card(path))
     if card.get("kind") != "tufa":
         return None
+    head = None
+    with suppress(LabelkitError):  # whoever prelabels with it is told what is wrong with its head
+        head = head_of(path, card)
+    files = [path] if head is None else [path, head]
     return ModelCard(
         path.stem,
         str(path),
         str(card.get("description") or card.get("title") or ""),
         str(card.get("terms", "")),
-        _error(card),
-        path.stat().st_size / 1e6,
+        _error(card if head is None else read_card(head)) or _error(card),
+        sum(file.stat().st_size for file in files) / 1e6,
+        head is not None,
     )
 
 

@@ -146,6 +146,7 @@ def _about(model: ModelCard) -> str:
         for name, value in (
             ("", model.description),
             ("Error", model.error),
+            ("Uncertainty", "says of every point how sure it is" if model.sure else ""),
             ("Size", f"{model.megabytes:.0f} MB"),
             ("Terms", model.terms),
         )

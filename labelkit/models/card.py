@@ -19,6 +19,7 @@ _LONGEST = 20
 
 _GOOD, _BAD, _UNKNOWN = "Made for", "Must not be used for", "Not known"
 _SET_COLUMNS = ("faces", "boxes from", "found", "mean error", "95 % interval", "above 10 %", "auc10", "note")
+_ELLIPSE_COLUMNS = ("faces", "boxes from", "in the 39 % ellipse", "68 %", "86 %", "95 %")
 _KIND_COLUMNS = ("kind", "of faces", "found", "mean error", "95 % interval", "above 10 %")
 _GROUP_COLUMNS = ("group", "points", "mean error", "within 3 %", "within 5 %")
 _CHANGE_COLUMNS = ("box", "mean error", "moved by 10 %", "scaled by 10 %", "photo turned by 15 degrees")
@@ -105,12 +106,20 @@ def as_markdown(card: Mapping[str, Any]) -> str:
 def _head(card: Mapping[str, Any]) -> Section:
     made = f"labelkit {_text(card.get('labelkit'))}, {_text(card.get('date'))}"
     lines = [f"{_text(card.get('kind'))}, made by {made}, hash {_text(card.get('hash'))[:12]}"]
+    base = _mapping(card.get("base"))
+    if base:
+        lines.append(f"refinement head of {_text(base.get('name'))}@{_text(base.get('hash'))[:12]}")
     lines.append(f"terms: {card.get('terms') or 'none are stated'}")
-    dev = _mapping(card.get("metrics")).get("dev_nme_io")
+    metrics = _mapping(card.get("metrics"))
+    dev = metrics.get("dev_nme_io")
     if not card.get("measured") and _is_number(dev):
         lines.append(
             f"mean error at the end of its training, on the faces it was watched by: {_percent(dev)}"
+            + (f", of its model alone {_percent(metrics.get('dev_base_nme_io'))}" if base else "")
         )
+    shares = _mapping(metrics.get("dev_calibration"))
+    if shares:
+        lines.append(f"points of those inside the 39, 68, 86 and 95 % ellipses: {', '.join(_shares(shares))}")
     return Section(_text(card.get("name")), tuple(lines))
 
 
@@ -148,6 +157,15 @@ def _sets(measured: Mapping[str, Any]) -> Iterator[Section]:
         ),
     )
     yield Section("Accuracy", about if rows else (), table=Table(_SET_COLUMNS, tuple(rows)))
+    inside = [
+        (name, boxes, *_shares(_mapping(_mapping(entry.get(boxes)).get("calibration"))))
+        for name, entry in sets.items()
+        for boxes in ("annotations", "detector")
+        if _mapping(entry.get(boxes)).get("calibration")
+    ]
+    yield Section(
+        "Points inside the ellipses that the model gives", table=Table(_ELLIPSE_COLUMNS, tuple(inside))
+    )
     for name, entry in sets.items():
         kinds = list(_kinds(_mapping(entry.get("kinds"))))
         yield Section(f"Kinds of faces, {name}", table=Table(_KIND_COLUMNS, tuple(kinds)))
@@ -165,6 +183,10 @@ def _figures(figures: Mapping[str, Any]) -> tuple[str, ...]:
         _percent(figures.get("fr10"), 1),
         _number(figures.get("auc10"), 3),
     )
+
+
+def _shares(calibration: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(_percent(calibration.get(f"p{level}"), 1) for level in (39, 68, 86, 95))
 
 
 def _kinds(kinds: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -99,7 +99,8 @@ def load_named(
     from labelkit.models.registry import load_model
 
     model = load_model(local_model(folder, name) or name, device)
-    return Loaded(model.id, predictor(model, passes, flip, find), model.card)
+    card = {**model.card, "terms": model.terms}  # those of its refinement head as well
+    return Loaded(model.id, predictor(model, passes, flip, find), card)
 
 
 def _load(folder: Path, arguments: Mapping[str, Any]) -> Loaded:

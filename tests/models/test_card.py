@@ -154,3 +154,16 @@ def test_the_curve_of_fine_tuning_is_a_table_for_every_set() -> None:
     assert one.rows == (("10 faces", "facial", "2.50 %", "2.20 %", "2.10 to 2.30", "2.30 %", "3.10 %"),)
     assert other.rows == (("1 face", "all", "5.00 %", "4.00 %", "3.90 to 4.10", "-", "-"),)
     assert "of m@1, measured 2030-01-03" in found["Fine-tuned to few faces, portraits"].lines[0]
+
+
+def test_a_head_tells_of_its_model_and_a_model_of_its_ellipses() -> None:
+    head = {"kind": "dslpt", "name": "refine", "base": {"name": "mine", "hash": "ab" * 32}}
+    shares = {"p39": 38.2, "p68": 67.1, "p86": 84.9, "p95": 94.0}
+    head["metrics"] = {"dev_nme_io": 3.5, "dev_base_nme_io": 4.1, "dev_calibration": shares}
+    told = "\n".join(as_text(head))
+    assert "refinement head of mine@abababababab" in told
+    assert "3.50 %, of its model alone 4.10 %" in told
+    assert "ellipses: 38.2 %, 67.1 %, 84.9 %, 94.0 %" in told
+    sets = {"faces/val": {"annotations": {**FIGURES, "calibration": shares}}}
+    lines = list(as_text({**CARD, "measured": {**MEASURED, "sets": sets}}))
+    assert row(lines, "faces/val", "annotations", "38.2").split()[2::2] == ["38.2", "67.1", "84.9", "94.0"]
