@@ -1,7 +1,7 @@
 """What a refinement head gains, and whether its spread can be believed.
 
     python benchmarks/uncertainty.py ../shared/data/ibug68/dev --scheme ibug68 [--model base]
-        [--points 33,57 | --points sixteen] [--out uncertainty.png]
+        [--points 33,57 | --points sixteen] [--out uncertainty.png] [--card HEAD]
 
 Prints JSON, errors relative to the distance of the outer eye corners, boxes from annotations, intervals
 (95 %) by bootstrap over faces:
@@ -35,12 +35,13 @@ from leave_out import SIXTEEN
 from scipy.stats import spearmanr
 
 from labelkit.calibration import RIGHT
+from labelkit.checkpoint import read_card
 from labelkit.dataset import Dataset
 from labelkit.formats import read
 from labelkit.geometry import Array, Box, ellipse_radius
 from labelkit.metrics import ELLIPSES, bootstrap_interval, mahalanobis
 from labelkit.models.predictor import LandmarkModel
-from labelkit.models.registry import load_model
+from labelkit.models.registry import add_to_card, load_model
 from labelkit.scheme import Scheme, load_scheme
 
 ROUNDS = 500
@@ -169,6 +170,13 @@ def points_of(text: str) -> list[int]:
     return list(SIXTEEN) if text == "sixteen" else [int(number) for number in text.split(",")]
 
 
+def note(head: Path, name: str, told_of: dict[str, Any]) -> None:
+    """Write the figures for the set ``name`` into the card of a head; its weights and hash stay."""
+    known = read_card(head).get("uncertainty", {})
+    kept = {key: value for key, value in told_of.items() if key not in ("only", "confidence")}
+    add_to_card(head, head, {"uncertainty": {**known, name: kept}})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path)
@@ -176,6 +184,7 @@ def main() -> None:
     parser.add_argument("--model", default="base")
     parser.add_argument("--points", type=points_of, default=[], help="their numbers, or sixteen")
     parser.add_argument("--out", type=Path, default=Path("uncertainty.png"))
+    parser.add_argument("--card", type=Path, metavar="HEAD", help="a head's file that is to tell it")
     options = parser.parse_args()
     scheme, model = load_scheme(options.scheme), load_model(options.model)
     if model.refiner is None:
@@ -184,6 +193,8 @@ def main() -> None:
     found = Measured(model, read(options.data, scheme=scheme.name), scheme, chosen)
     told_of = {"model": model.id, "only": options.points, **figures(found)}
     draw(found, told_of, options.out)
+    if options.card is not None:
+        note(options.card, "/".join(options.data.resolve().parts[-2:]), told_of)
     print(json.dumps(told_of, indent=1))
 
 

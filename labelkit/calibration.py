@@ -30,12 +30,57 @@ USUAL = 0.02
 BUMPS = np.array([(x, y) for x in (0.0, 0.35, 0.7) for y in (-0.6, -0.25, 0.1, 0.45, 0.8, 1.15)])
 WIDTH = 0.3
 
+#: An error of nothing would have no logarithm: this share of the IOD is added to all.
+_LEAST = 0.003
+
+#: How strongly a readout's weights are held to nothing, in units of one point's square; the number of
+#: faces in turn left out.
+_RIDGE, _FOLDS = 3000.0, 5
+
 #: Degrees of freedom of Student's distribution, by whose likelihood the function is fitted: the tails of
 #: landmark errors are heavier than normal ones.
 _TAILS = 10.0
 
 #: How strongly smooth functions are held to nothing, in units of one point's likelihood.
 _HELD = 20.0
+
+
+@dataclass(frozen=True)
+class Readout:
+    """A second reading of what a network tells its spread from, on faces that its training did not see.
+
+    The logarithm of a spread changes by ``constant`` + ``share`` x log(m / `USUAL`) + ``weights`` · r, with
+    m the geometric mean of the spread along both axes, as a share of the IOD, and r (C,) what the network
+    read. It is the same for all points.
+    """
+
+    constant: float
+    share: float
+    weights: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in a card; `from_dict` reads it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Readout:
+        """Raises `CheckpointError` for what is no readout."""
+        try:
+            known = dict(data)
+            weights = tuple(float(weight) for weight in known.pop("weights"))
+            found = cls(weights=weights, **{key: float(value) for key, value in known.items()})
+        except (TypeError, ValueError, KeyError) as error:
+            raise CheckpointError(f"the readout of the spread cannot be understood ({error})") from error
+        if not np.isfinite([found.constant, found.share, *weights]).all():
+            raise CheckpointError("the readout of the spread has a number that is not finite")
+        return found
+
+    def spread(self, spread: ArrayLike, read: ArrayLike) -> Array:
+        """New standard deviations (..., 2), shares of the IOD, of those that the network gave, and of what
+        it read (..., C)."""
+        told = np.asarray(spread, np.float64)
+        more = self.constant + self.share * _size(told) + np.asarray(read, np.float64) @ self.weights
+        return np.asarray(told * np.exp(more)[..., None])
 
 
 @dataclass(frozen=True)
@@ -102,6 +147,45 @@ class Calibration:
         rho = np.tanh(odd @ (self.tilt or none))
         rows = np.stack([np.exp(-2 * ratio), rho, rho, np.exp(2 * ratio)], axis=-1)
         return np.asarray(np.exp(2 * size)[:, None, None] * rows.reshape(-1, 2, 2))
+
+
+def fit_readout(errors: ArrayLike, spread: ArrayLike, read: ArrayLike) -> tuple[Readout, Array]:
+    """By ridge regression of the logarithm of the errors (M, N, 2) on what the network read (M, N, C) and
+    on its spread (M, N, 2), both as shares of the IOD; NaN is not there.
+
+    Also returns the spread (M, N, 2) that such readouts give to faces that they were not fitted to, a
+    fifth of all in turn: what a calibration is to be fitted on. Raises `InputError` for fewer faces than
+    that takes.
+    """
+    told, seen = np.asarray(spread, np.float64), np.asarray(read, np.float64)
+    far = np.log(np.linalg.norm(np.asarray(errors, np.float64), axis=-1) + _LEAST)
+    there = np.isfinite(far) & np.isfinite(told).all(-1)
+    if np.count_nonzero(there.any(1)) < 2 * _FOLDS:
+        raise InputError(f"{len(there)} faces are too few to read a spread anew")
+    fold = np.arange(len(told)) % _FOLDS
+    unseen = np.full_like(told, np.nan)
+    for number in range(_FOLDS):
+        rest, part = there & (fold != number)[:, None], fold == number
+        unseen[part] = _regressed(far[rest], told[rest], seen[rest]).spread(told[part], seen[part])
+    return _regressed(far[there], told[there], seen[there]), unseen
+
+
+def _regressed(far: Array, told: Array, seen: Array) -> Readout:
+    """The readout of points: logarithms of errors (n,), spreads (n, 2) and what was read (n, C)."""
+    middle, width = seen.mean(0), seen.std(0) + 1e-6
+    size = _size(told)
+    columns = np.column_stack([(seen - middle) / width, size, np.ones(len(size))])
+    held = np.diag([*np.full(len(width), _RIDGE), 0.0, 0.0])
+    *weights, share, constant = np.linalg.solve(columns.T @ columns + held, columns.T @ far)
+    weights = weights / width
+    # The network's own spread is multiplied, hence one less of it.
+    constant = constant - weights @ middle - np.log(USUAL)
+    return Readout(float(constant), float(share) - 1, tuple(weights.tolist()))
+
+
+def _size(spread: Array) -> Array:
+    """The logarithm of the geometric mean of both axes (..., 2) over `USUAL`."""
+    return np.asarray(np.log(spread / USUAL).mean(-1))
 
 
 def fit_calibration(errors: ArrayLike, spread: ArrayLike, plane: ArrayLike) -> Calibration:

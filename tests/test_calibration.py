@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
-from labelkit.calibration import BUMPS, RIGHT, Calibration, fit_calibration
+from labelkit.calibration import BUMPS, RIGHT, Calibration, Readout, fit_calibration, fit_readout
 from labelkit.errors import CheckpointError, InputError
 from labelkit.metrics import ELLIPSES, calibration, mahalanobis
 from labelkit.scheme import load_scheme
@@ -112,3 +113,48 @@ def test_a_calibration_goes_through_its_card() -> None:
 def test_what_is_no_calibration_is_refused(data: object) -> None:
     with pytest.raises(CheckpointError):
         Calibration.from_dict(data)
+
+
+def read_by_a_network(seed: int, faces: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Errors whose size the third of four numbers tells that a network read; its spread knows half."""
+    rng = np.random.default_rng(seed)
+    read = rng.normal(size=(faces, 30, 4))
+    told = 0.02 * np.exp(rng.normal(0, 0.3, (faces, 30, 1)) * [1, 1])
+    errors = rng.normal(size=told.shape) * told * np.exp(0.5 * read[..., 2:3])
+    return errors, told, read
+
+
+def rank(spread: np.ndarray, errors: np.ndarray) -> float:
+    found = spearmanr(np.prod(spread, axis=-1).ravel(), np.linalg.norm(errors, axis=-1).ravel())
+    return float(found[0])
+
+
+def test_a_readout_finds_what_the_spread_leaves_unsaid() -> None:
+    readout, unseen = fit_readout(*read_by_a_network(0))
+    errors, told, read = read_by_a_network(1)
+    new = readout.spread(told, read)
+    assert rank(new, errors) > rank(told, errors) + 0.1
+    assert np.argmax(np.abs(readout.weights)) == 2
+    assert np.allclose(new[..., 0] / new[..., 1], told[..., 0] / told[..., 1])
+    first = read_by_a_network(0)
+    assert np.abs(np.log(unseen / readout.spread(first[1], first[2]))).max() < 0.2
+    assert not np.array_equal(unseen, readout.spread(first[1], first[2]))
+
+
+def test_a_readout_leaves_out_points_that_are_not_there_and_goes_through_its_card() -> None:
+    errors, told, read = read_by_a_network(0)
+    gone = np.concatenate([np.full_like(errors[:5], np.nan), errors])
+    readout, _ = fit_readout(gone, np.concatenate([told[:5], told]), np.concatenate([read[:5], read]))
+    plain, _ = fit_readout(errors, told, read)
+    assert np.allclose(readout.weights, plain.weights)
+    assert Readout.from_dict(plain.to_dict()) == plain
+    for data in (
+        None,
+        {},
+        {"weights": [1], "share": "x", "constant": 0},
+        {**plain.to_dict(), "share": np.inf},
+    ):
+        with pytest.raises(CheckpointError):
+            Readout.from_dict(data)
+    with pytest.raises(InputError, match="too few"):
+        fit_readout(errors[:4], told[:4], read[:4])

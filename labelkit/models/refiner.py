@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from labelkit.calibration import Calibration
+from labelkit.calibration import Calibration, Readout
 from labelkit.checkpoint import load_checkpoint, save_checkpoint
 from labelkit.errors import CheckpointError
 from labelkit.geometry import PLANE_IOD, Array, Crop, Similarity
@@ -75,6 +75,8 @@ class Refiner:
         config = DSLPTConfig.from_dict(card["architecture"])
         self.size, self.window = config.size, config.window
         self.blend = blend_of(card)
+        told = card.get("readout")
+        self.readout = Readout.from_dict(told) if told is not None else None
         known = card.get("calibration")
         self.calibration = Calibration.from_dict(known) if known is not None else None
         if device.type == "cpu":
@@ -223,7 +225,11 @@ class Refiner:
         read = torch.cat([found.read[:, count:].float(), step], dim=2)
         if found.spread is None:
             return Look(_numpy(step), np.full(start.shape, np.nan), read)
-        return Look(_numpy(step), _numpy(found.spread[-1, -1, :, count:]) ** 2, read)
+        spread = _numpy(found.spread[-1, -1, :, count:])
+        if self.readout is not None:
+            unit = PLANE_IOD / self.window[2]
+            spread = unit * self.readout.spread(spread / unit, _numpy(found.read[:, count:]))
+        return Look(_numpy(step), spread**2, read)
 
     def _inputs(self, pixels: Image, valid: NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
         inside = torch.from_numpy(valid).to(self.device)[:, None].float()

@@ -46,8 +46,9 @@ class DevFaces:
             parts.append(found)
         count = len(network.anchors)
         spreads = [part.spread[..., count:, :] for part in parts if part.spread is not None]
+        reads = [part.read[:, count:].float() for part in parts if part.read is not None]
         xy = torch.cat([part.xy[..., count:, :] for part in parts], dim=2)
-        return Refined(xy, torch.cat(spreads, dim=2) if spreads else None)
+        return Refined(xy, torch.cat(spreads, dim=2) if spreads else None, torch.cat(reads))
 
 
 @torch.no_grad()

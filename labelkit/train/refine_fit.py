@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from labelkit import __version__
-from labelkit.calibration import fit_calibration
+from labelkit.calibration import fit_calibration, fit_readout
 from labelkit.errors import InputError
 from labelkit.metrics import calibration
 from labelkit.models.predictor import LandmarkModel, choose_device
@@ -69,7 +69,8 @@ def fit_refiner(
 
 def measure(trainer: RefineTrainer, dev: FacePack) -> dict[str, Any]:
     """What the averaged weights make of ``dev``: errors in percent of the IOD before and after every
-    stage, how much of the head's step is best taken (``blend``), and the calibration that fits then."""
+    stage, how much of the head's step is best taken (``blend``), and the readout and calibration that fit
+    then."""
     found, faces = trainer.dev_points(dev)
     step = found.xy[-1, -1] - faces.start
     blend = min(BLENDS, key=lambda share: float(faces.errors(faces.start + share * step).mean()))
@@ -79,19 +80,21 @@ def measure(trainer: RefineTrainer, dev: FacePack) -> dict[str, Any]:
         "dev_nme_io": 100 * float(faces.errors(points).mean()),
         "dev_stage_nme_io": [100 * float(faces.errors(stage[-1]).mean()) for stage in found.xy],
     }
-    if found.spread is None:
+    if found.spread is None or found.read is None:
         return {"blend": blend, "metrics": told}
     iod = faces.iod.double().cpu().numpy()[:, None, None]
     errors = (points - faces.points).double().cpu().numpy() / iod
     spread = found.spread[-1, -1].double().cpu().numpy() / iod
     plane = dev.scheme.plane
     try:
-        fitted = fit_calibration(errors, spread, plane)
+        readout, unseen = fit_readout(errors, spread, found.read.double().cpu().numpy())
+        fitted = fit_calibration(errors, unseen, plane)
     except InputError:
         return {"blend": blend, "metrics": told}
-    inside = calibration(errors, fitted.cov(spread, plane), np.where(np.isfinite(errors), 0.0, np.nan))
+    inside = calibration(errors, fitted.cov(unseen, plane), np.where(np.isfinite(errors), 0.0, np.nan))
     metrics = {**told, "dev_calibration": {name: 100 * share for name, share in inside.items()}}
-    return {"blend": blend, "metrics": metrics, "calibration": fitted.to_dict()}
+    known = {"readout": readout.to_dict(), "calibration": fitted.to_dict()}
+    return {"blend": blend, "metrics": metrics, **known}
 
 
 def _card(trainer: RefineTrainer, name: str, measured: dict[str, Any]) -> dict[str, Any]:
