@@ -28,6 +28,9 @@ from labelkit.sampling import sample_crop
 #: What the card of a refinement head calls it.
 KIND = "dslpt"
 
+#: How wide the edge of the window is, within which less and less of a step is taken, in its units.
+_EDGE = 0.1
+
 #: How the tensors are called that were fine-tuned to a scheme.
 _TUNED = "tuned."
 
@@ -86,6 +89,13 @@ class Refiner:
     def id(self) -> str:
         """Name and content hash."""
         return f"{self.card['name']}@{str(self.card['hash'])[:12]}"
+
+    def taken(self, plane: Array) -> Array:
+        """How much of its step is taken at plane points (N, 2), (N,): at the edge of the window less and
+        less, and nothing of it outside, where the head sees nothing."""
+        x, y, half = self.window
+        far = np.abs((plane - (x, y)) / half).max(axis=1)
+        return np.asarray(self.blend * np.clip((1 - far) / _EDGE, 0.0, 1.0))
 
     def with_heads(self, heads: RefinedHeads | None) -> Refiner:
         """The same network with these heads; its card, hence its id, is still the old one."""
@@ -204,7 +214,7 @@ class Refiner:
     ) -> tuple[Array, Array]:
         """Points and variances (B, N, 2) in units of the window."""
         found = self.look(pixels, valid, plane, start, anchors)
-        xy = start + self.blend * found.step
+        xy = start + self.taken(plane)[:, None] * found.step
         own = self.heads.at(plane) if self.heads is not None else None
         if own is not None:
             xy = xy + _numpy(answered(found.read, own))

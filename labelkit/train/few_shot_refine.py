@@ -21,6 +21,7 @@ from labelkit.geometry import Array
 from labelkit.metrics import mahalanobis
 from labelkit.models.refiner import Look, Refiner
 from labelkit.models.tuned import RefinedHeads
+from labelkit.scheme import Scheme
 from labelkit.train.few_shot_faces import TuneFaces
 from labelkit.train.few_shot_ridge import (
     CONSTANTS,
@@ -45,8 +46,12 @@ READ, STEP = 2.0, 0.1
 #: left over is less certain than what they found.
 DOUBTS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
-#: As of so many people it is believed that the spread is right as it is.
-DOUBT_OF_SPREAD = 1.0
+#: As of so many people it is believed that the spread is right as it is, and as of so many faces that it is
+#: as wrong for every point as for all.
+DOUBT_OF_SPREAD, DOUBT_OF_POINTS = 1.0, 4.0
+
+#: The mean of Rayleigh's distribution: that of Mahalanobis distances under a spread that is right.
+_RAYLEIGH = (np.pi / 2) ** 0.5
 
 _BATCH = 16
 
@@ -55,8 +60,8 @@ _BATCH = 16
 class FittedRefiner:
     """``stage`` says what the head does: "heads" of single points and "offsets", constants alone, both
     beside the ``share`` of its own step; "step" without them, "spread" where nothing of it is taken.
-    Its deviations are multiplied by ``spread``. ``answers`` (M, N, 2) are those of heads fitted without the
-    person, in crop units."""
+    Its deviations are multiplied by ``spread``, in the middle of the points. ``answers`` (M, N, 2) are
+    those of heads fitted without the person, in crop units."""
 
     refiner: Refiner
     stage: str
@@ -80,11 +85,12 @@ def fit_refiner(
 
     start, labels = windows.into(answers), windows.into(faces.labels)
     looks = _looks(refiner, windows, faces.scheme.plane, start)
-    steps = {share: start + share * refiner.blend * looks[0].step for share in SHARES}
+    taken = refiner.taken(faces.scheme.plane)[:, None]
+    steps = {share: start + share * taken * looks[0].step for share in SHARES}
     share = best_of({some: errors(steps[some]) for some in SHARES}, errors(start)) or 0.0
-    found = start + share * refiner.blend * looks[0].step
+    found = steps.get(share, start)
     stage = "step" if share else "spread"
-    views = _readings(faces, start, labels, looks, share * refiner.blend)
+    views = _readings(faces, start, labels, looks, share * taken)
     weights = torch.zeros(len(views.places), views.features.shape[2], 2)
     if len(set(faces.people)) >= FEWEST:
         tried = left_out(views, folds, [CONSTANTS, *DOUBTS], found)
@@ -93,11 +99,14 @@ def fit_refiner(
             found, stage = tried[best], "heads" if best else "offsets"
             weights = head_weights(views, best)
     # The heads read the step before the constant; its share is told as what is missing of it.
-    weights[:, -3:-1] += (share - 1) * refiner.blend * torch.eye(2)
+    more = torch.tensor((share - 1) * refiner.taken(views.places), dtype=weights.dtype)
+    weights[:, -3:-1] += more[:, None, None] * torch.eye(2)
     distance = mahalanobis(found, refiner.believed(looks[0].variance, faces.scheme.plane)[0], labels)
-    spread = _spread(distance[judged], len({faces.people[i] for i in np.flatnonzero(judged)}))
-    heads = RefinedHeads(views.places, weights, np.full(len(views.places), spread))
-    return FittedRefiner(refiner.with_heads(heads), stage, share, spread, windows.out_of(found))
+    people = len({faces.people[i] for i in np.flatnonzero(judged)})
+    spread = spreads(distance[judged], people, faces.scheme)
+    heads = RefinedHeads(views.places, weights, np.tile(spread, len(views.places) // len(spread)))
+    told = float(np.median(spread))
+    return FittedRefiner(refiner.with_heads(heads), stage, share, told, windows.out_of(found))
 
 
 def as_it_is(refiner: Refiner, faces: TuneFaces, answers: Array) -> Array:
@@ -132,25 +141,40 @@ def _joined(parts: Sequence[Look]) -> Look:
 
 
 def _readings(
-    faces: TuneFaces, start: Array, labels: Array, looks: tuple[Look, Look], blend: float
+    faces: TuneFaces, start: Array, labels: Array, looks: tuple[Look, Look], taken: Array
 ) -> Readings:
-    """What the head reads, and what is missing to the labels when ``blend`` of its step is taken."""
+    """What the head reads, and what is missing to the labels when ``taken`` (N, 1) of its step is taken."""
     missing = (
-        labels - start - blend * looks[0].step,
-        (labels - start) * MIRROR - blend * looks[1].step,
+        labels - start - taken * looks[0].step,
+        (labels - start) * MIRROR - taken * looks[1].step,
     )
     read: tuple[Tensor, Tensor] = looks[0].read, looks[1].read
     return readings(faces.scheme, read, missing, [(read[0].shape[2] - 2, READ), (2, STEP)])
 
 
-def _spread(distance: Array, people: int) -> float:
-    """By what the spread is to be multiplied, from Mahalanobis distances on so many people.
+def spreads(distance: Array, people: int, scheme: Scheme) -> Array:
+    """By what the deviations of every point are multiplied, (N,), from Mahalanobis distances (M, N) of true
+    points on faces of so many people, NaN where there is none.
 
-    Of a few it can only grow: the scheme was often fitted to these very faces, on which the model then errs
-    less than on others.
+    Of a few it is one number for all points, which can only grow: the scheme was often fitted to these very
+    faces, on which the model then errs less than on others. Of more people it is less so, by about the
+    weight of one of them.
     """
     known = distance[np.isfinite(distance)]
+    count = distance.shape[1]
     if not len(known):
-        return 1.0
-    scale = float(best_scale(known) ** (people / (people + DOUBT_OF_SPREAD)))
-    return scale if people >= FEWEST else max(scale, 1.0)
+        return np.ones(count)
+    believed, all_alike = people / (people + DOUBT_OF_SPREAD), best_scale(known)
+    if people < FEWEST:
+        return np.full(count, max(1.0, all_alike**believed))
+    own = np.nan_to_num(distance / _RAYLEIGH)
+    there = np.isfinite(distance).astype(float)
+    if scheme.mirror:
+        own, there = own + own[:, scheme.mirror_index], there + there[:, scheme.mirror_index]
+    total, faces = own.sum(axis=0), there.sum(axis=0)
+    by_point = (total + DOUBT_OF_POINTS * all_alike) / (faces + DOUBT_OF_POINTS)
+    # Every face is judged by what the others say of its points.
+    others = (total - own + DOUBT_OF_POINTS * all_alike) / (faces - there + DOUBT_OF_POINTS)
+    relative = distance / others
+    scale = best_scale(relative[np.isfinite(relative)]) * (1 + 1 / people)
+    return np.asarray((by_point * scale) ** believed)

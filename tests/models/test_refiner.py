@@ -22,7 +22,7 @@ from labelkit.models.registry import load_model, save_model
 from labelkit.models.stream import Photo, predict_photos
 from labelkit.models.tuned import RefinedHeads
 from labelkit.prediction import Prediction
-from labelkit.scheme import Scheme, load_scheme
+from labelkit.scheme import Point, Scheme, load_scheme
 
 CPU = torch.device("cpu")
 SCHEME = load_scheme("ibug68")
@@ -125,6 +125,21 @@ def test_the_blend_takes_a_share_of_the_step(model: LandmarkModel) -> None:
     whole = predicted(model).xy
     model.refiner.blend = 0.5
     assert np.allclose(half - before, (whole - before) / 2, atol=1e-3)
+
+
+def test_outside_of_its_window_the_head_moves_nothing(model: LandmarkModel) -> None:
+    """Its window ends in the middle of the forehead, where it sees nothing of hair any more."""
+    assert model.refiner is not None
+    places = np.array([[0.0, 0.1], [0.0, -0.54], [0.0, -0.6], [0.9, 0.1]])
+    assert model.refiner.taken(places) == pytest.approx([0.5, 0.25, 0.0, 0.0])
+    assert (model.refiner.taken(SCHEME.plane) == 0.5).all()
+    scheme = Scheme("four", tuple(Point(f"p{i}", *place) for i, place in enumerate(places.tolist())))
+    box = Box(30, 20, 80, 75, kind="user")
+    both = [model.predict([photo()], [box], scheme, refine=refine)[0] for refine in (True, False)]
+    moved = np.linalg.norm(both[0].xy - both[1].xy, axis=1)
+    assert (moved[:2] > 1e-3).all()
+    assert np.allclose(moved[2:], 0, atol=1e-6)
+    assert np.isfinite(both[0].cov).all()
 
 
 def test_photos_in_a_stream_are_refined_alike(model: LandmarkModel, tmp_path: Path) -> None:
