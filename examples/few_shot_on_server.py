@@ -4,20 +4,19 @@
 
 ``labelled`` is an annotation file or folder in any format that labelkit reads (ten faces are a good
 start), ``photos`` the folder that is to be labelled; the labelled photos may lie in it or elsewhere.
-Beside ``out/model.safetensors`` and ``out/labels.csv`` stands ``out/project``: copy it home with the
-photos, and `labelkit serve out/project` shows the faces, the most doubtful first. It runs on a GPU
-where there is one, else on the CPU. Run it again after a break: it goes on where it was.
+It leaves the tuned model in ``out/teacher/models`` (its name is printed), the prelabels in
+``out/labels.csv``, and the project ``out/project``: copy that home with the photos, and
+`labelkit serve out/project` shows the faces, the most doubtful first. It runs on a GPU where there is
+one, else on the CPU. Run again after a break, it labels only what is not labelled yet.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
 import labelkit as lk
-from labelkit.atomic import replacing
 from labelkit.prelabel.files import local_model
 
 
@@ -34,9 +33,8 @@ def tune(labelled: lk.Dataset, scheme: lk.Scheme, source: Path, out: Path, devic
         made = local_model(project.folder, report.name)
     if made is None:
         raise lk.LabelkitError("the fine-tuning was stopped before there was a model to keep")
-    with replacing(out / "model.safetensors") as draft:
-        shutil.copyfile(made, draft)
-    return out / "model.safetensors"
+    print(f"the model: {made}")
+    return made
 
 
 def label(model: Path, scheme: lk.Scheme, photos: Path, out: Path, device: str, label_format: str) -> None:

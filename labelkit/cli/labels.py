@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labelkit.cli.output import (
+    MOST_LINES,
     STDOUT,
     AsJson,
     Device,
@@ -147,10 +148,10 @@ def _tell_import(report: ImportReport, own: str, folder: str) -> None:
         say(f"Next: labelkit {'status' if confirmed == report.added else 'queue'} {folder}")
 
 
-def _list(what: str, names: tuple[str, ...] | list[str]) -> None:
+def _list(what: str, names: Sequence[str], most: int = MOST_LINES) -> None:
     if names:
         note(f"{len(names)} {what}:")
-        note_all([f"    {name}" for name in names])
+        note_all([f"    {name}" for name in names], most)
 
 
 def prelabel(
@@ -312,7 +313,8 @@ def _tell_export(report: ExportReport) -> None:
     say(f"whose they are: {shown(report.side)}")
     if report.missing:
         note(f"{count(len(report.missing), 'photo')} missing on the disk, the first: {report.missing[0]}")
-    _list("are predictions that nobody has confirmed, named in the side file", report.predicted)
+    # Often all of them, and the side file has their names.
+    _list("are predictions that nobody has confirmed, named in the side file", report.predicted, most=3)
     _list("are returned or confirmed in part only, left out", report.partly)
     if report.unreviewed:
         note(f"{report.unreviewed} are done but not reviewed, left out")
