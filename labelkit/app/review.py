@@ -25,7 +25,7 @@ _FILTERS: dict[str, tuple[FaceState, ...]] = {
     "Returned": (FaceState.RETURNED,),
     "Done": (FaceState.DONE,),
     "Reviewed": (FaceState.REVIEWED,),
-    "Skipped": (FaceState.SKIPPED,),
+    "Skipped or flagged": (FaceState.SKIPPED,),
     _REJECTED: (FaceState.REJECTED,),
 }
 
