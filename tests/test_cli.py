@@ -196,6 +196,16 @@ def test_evaluate(labels: Path, tiny: Path, boxes: str) -> None:
     assert figures["points"]["jaw"].keys() == {"count", "mean_io", "within3", "within5"}
 
 
+def test_evaluate_tells_whether_the_spread_of_a_head_holds(labels: Path, pair: Path) -> None:
+    args = ["evaluate", labels, "--scheme", "ibug68", "--model", pair / "made.safetensors"]
+    refined, alone = as_json(*args), as_json(*args, "--no-refine")
+    assert all(0 <= share <= 100 for share in refined["calibration"].values())
+    assert set(alone["calibration"].values()) == {None}
+    assert refined["nme_io"] != alone["nme_io"]
+    assert "inside the 86 % ellipse" in run(*args).stdout
+    assert "ellipse" not in run(*args, "--no-refine").stdout
+
+
 def test_evaluate_draws_a_table_and_counts_bad_lines(labels: Path, tiny: Path) -> None:
     labels.write_text(labels.read_text() + "1 2 3 photos/astronaut.png\n")
     result = run("evaluate", labels, "--scheme", "ibug68", "--model", tiny)
