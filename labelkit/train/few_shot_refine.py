@@ -36,7 +36,8 @@ from labelkit.train.few_shot_ridge import (
 )
 from labelkit.train.few_shot_windows import Windows
 
-#: Shares of the step that the head takes without fine-tuning: the candidates.
+#: Shares of the step that the head takes without fine-tuning: the candidates. With fewer than `FEWEST`
+#: people it is all of it or nothing.
 SHARES = (0.25, 0.5, 0.75, 1.0)
 
 #: Variances of the last token and of the step, beside 1 of the constant.
@@ -86,13 +87,14 @@ def fit_refiner(
     start, labels = windows.into(answers), windows.into(faces.labels)
     looks = _looks(refiner, windows, faces.scheme.plane, start)
     taken = refiner.taken(faces.scheme.plane)[:, None]
-    steps = {share: start + share * taken * looks[0].step for share in SHARES}
-    share = best_of({some: errors(steps[some]) for some in SHARES}, errors(start)) or 0.0
+    enough = len(set(faces.people)) >= FEWEST
+    steps = {share: start + share * taken * looks[0].step for share in (SHARES if enough else SHARES[-1:])}
+    share = best_of({some: errors(found) for some, found in steps.items()}, errors(start)) or 0.0
     found = steps.get(share, start)
     stage = "step" if share else "spread"
     views = _readings(faces, start, labels, looks, share * taken)
     weights = torch.zeros(len(views.places), views.features.shape[2], 2)
-    if len(set(faces.people)) >= FEWEST:
+    if enough:
         tried = left_out(views, folds, [CONSTANTS, *DOUBTS], found)
         best = best_of({doubt: errors(some) for doubt, some in tried.items()}, errors(found))
         if best is not None:
