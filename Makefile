@@ -18,13 +18,14 @@ endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check docs format clean distclean
+.PHONY: help demo test check docs format notebooks clean distclean
 
 help:
 	@echo "make demo       real faces, labelled by two schemes, in demo/"
 	@echo "make test       the tests (make test ARGS='-k geometry' for some of them)"
 	@echo "make check      ruff, mypy and import-linter"
 	@echo "make docs       the documentation, in site/; a warning or a broken link is an error"
+	@echo "make notebooks  run the notebooks and keep what they show (make notebooks ARGS=02 for one)"
 	@echo "make format     let ruff format and fix what it can"
 	@echo "make clean      remove caches, builds and demo/; distclean removes $(VENV) too"
 
@@ -47,6 +48,9 @@ docs: $(VENV)/.installed-test
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+notebooks: $(VENV)/.installed-test
+	$(BIN)/python notebooks/refresh.py $(ARGS)
 
 # The stamps: what is installed is renewed when pyproject.toml changes, and only then.
 $(VENV)/.installed: pyproject.toml | $(BIN)/python

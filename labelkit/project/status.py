@@ -52,7 +52,7 @@ class Status:
     def _repr_html_(self) -> str:
         title = f"<b>{escape(self.name)}</b>: scheme {escape(self.scheme)}, {self.points} points"
         rows = [
-            ("photos", {"in all": self.photos.total, "missing": self.photos.missing}),
+            ("photos", {"": self.photos.total, "missing": self.photos.missing}),
             ("faces", {state.value: count for state, count in self.states.items()}),
             ("predicted by", self.models),
             ("annotated by", self.annotators),
@@ -62,7 +62,7 @@ class Status:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{escape(name)} {count:,}" for name, count in counts.items() if count)
+    return ", ".join(f"{escape(name)} {count:,}".strip() for name, count in counts.items() if count)
 
 
 def look(store: Store, folder: Path, settings: Settings) -> Status:
