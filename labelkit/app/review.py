@@ -31,7 +31,7 @@ _FILTERS: dict[str, tuple[FaceState, ...]] = {
 
 _ORDERS: dict[str, Way] = {
     "Worth a correction most": "uncertain",
-    "Teaches a model most": "teaching",
+    "Typical faces first, to teach a model": "teaching",
     "Most doubted first": "worst",
     "Oddest shapes first": "outliers",
     "Oldest first": "oldest",

@@ -220,9 +220,9 @@ def queue(
         Order,
         typer.Option(
             "--order",
-            help="uncertain: what a model doubts, no two alike in a row; teaching: what a model learns "
-            "most from; worst: by the doubt alone; random; oldest: as they were added; outliers: the oddest "
-            "shapes first.",
+            help="uncertain: what a model doubts, no two alike in a row; teaching: faces that speak for "
+            "many others, for a model to learn from; worst: by the doubt alone; random; oldest: as they "
+            "were added; outliers: the oddest shapes first.",
         ),
     ] = Order.UNCERTAIN,
     seed: Annotated[int, typer.Option("--seed", help="Of what is drawn at random.")] = 0,

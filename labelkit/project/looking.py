@@ -46,7 +46,7 @@ class LookingCalls:
         """The faces that wait for a person: all, or the first ``limit``.
 
         ``order``: ``uncertain`` puts first what a correction is worth most, by the model's doubt and
-        by what sets a face apart from those before it; ``teaching`` what a model learns most from, faces
+        by what sets a face apart from those before it; ``teaching``, for a model to learn from, faces
         that speak for many others (`labelkit.queue.teaching`); ``worst`` goes by the doubt alone, ``oldest``
         by when faces were added, ``random`` by ``seed``, ``outliers`` by how odd the shapes are. For
         ``author`` (None: nobody in particular) what others have open is left out. Raises

@@ -18,7 +18,7 @@ from labelkit.prediction import Prediction
 ORDER = ("returned", "predicted", "in progress", "todo")
 
 #: The orders in which to work. ``uncertain``: what a correction is worth, the model's doubt about a
-#: face times what sets it apart from the faces before it; ``teaching``: what a model learns most from,
+#: face times what sets it apart from the faces before it; ``teaching``: for a model to learn from,
 #: faces that speak for many others; ``worst``: the doubt alone; ``random``: every face alike;
 #: ``oldest``: as they were added; ``outliers``: the oddest shapes first.
 Way = Literal["uncertain", "teaching", "worst", "random", "oldest", "outliers"]
