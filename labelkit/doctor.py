@@ -31,6 +31,8 @@ EXTRAS = {"notebook": "widgets in JupyterLab", "formats": "Parquet, COFW and AFL
 #: What the editor and the studio are made of, as their hosts load it.
 _ENTRIES = ("editor.js", "grid.js", "studio.js")
 
+_OTHER_OPENCV = ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
+
 #: Free space under which it is told that there is little.
 _LITTLE = 1 << 30
 
@@ -77,7 +79,9 @@ def _guarded(name: str, check: Callable[[], Iterator[Finding]], essential: bool)
     try:
         yield from check()
     except LabelkitError as error:
-        yield Finding(name, False, str(error), "see what it says", essential)
+        yield Finding(
+            name, False, str(error), "mend what it names; labelkit doctor then says what is left", essential
+        )
     except Exception as error:  # noqa: BLE001 - a broken installation raises anything
         problem = " ".join(str(error).split()) or type(error).__name__
         yield Finding(name, False, problem, _TORCH_PAIR if name == "torch" else _AGAIN, essential)
@@ -117,10 +121,10 @@ def _requirements() -> tuple[dict[str, str], dict[str, list[str]]]:
 def _version(name: str) -> str:
     """The version of a package, "" where it is not installed. OpenCV comes under four names; any of
     them will do."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return (_other_opencv() or "") if name.startswith("opencv") else ""
+    for known in (name, *(_OTHER_OPENCV if name.startswith("opencv") else ())):
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version(known) + (f" ({known})" if known != name else "")
+    return ""
 
 
 def _package(name: str, versions: str, essential: bool) -> Finding:
@@ -138,15 +142,6 @@ def _numbers(version: str) -> tuple[int, ...]:
     """``2.9.1+cpu`` as (2, 9, 1), to compare: only the numbers that a version begins with count."""
     first = re.match(r"[0-9.]*", version)
     return tuple(int(part) for part in (first[0] if first else "").split(".") if part)
-
-
-def _other_opencv() -> str | None:
-    for name in ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"):
-        try:
-            return f"{metadata.version(name)} ({name})"
-        except metadata.PackageNotFoundError:
-            continue
-    return None
 
 
 def _torch() -> Iterator[Finding]:
@@ -322,26 +317,16 @@ def _space(name: str, folder: Path) -> Finding:
 
 
 def _project(folder: Path) -> Iterator[Finding]:
-    """Whether work can go on in a project's folder: its settings, who may write there, its database, its
+    """Whether work can go on in a project's folder: who may write there, its settings, its database, its
     photos, and the room on its disk."""
     from labelkit.project import Project
-    from labelkit.project.folder import FOLDERS
-    from labelkit.project.settings import FILE
 
+    if (folder / "labelkit.toml").is_file():
+        yield from _rights(folder)
     with Project.open(folder) as project:
         done = f"{project.settings.name!r}, {len(project.scheme)} points of {project.scheme.name}"
         yield Finding("project", True, f"{folder.absolute()}: {done}")
         named, root = project.settings.model, project.images
-    fix = f"give yourself the right to write there: chmod -R u+rwX {folder}"
-    for place in (folder, *(folder / name for name in FOLDERS)):
-        finding = _writable(f"project folder {place.name}", place, fix)
-        if not finding.ok:
-            yield replace(finding, essential=True)
-    for file in (folder / FILE, folder / "labelkit.db"):
-        if not os.access(file, os.R_OK | os.W_OK):
-            yield Finding(
-                f"project file {file.name}", False, f"{file}: cannot be written", fix, essential=True
-            )
     with closing(
         sqlite3.connect(f"{(folder / 'labelkit.db').absolute().as_uri()}?mode=ro", uri=True)
     ) as database:
@@ -354,6 +339,20 @@ def _project(folder: Path) -> Iterator[Finding]:
     )
     yield _model_of(folder, named)
     yield _space("disk space of the project", folder)
+
+
+def _rights(folder: Path) -> Iterator[Finding]:
+    """What of a project cannot be written."""
+    from labelkit.project.folder import FOLDERS
+
+    fix = f"give yourself the right to write there: chmod -R u+rwX {folder}, by whoever owns it"
+    for place in (folder, *(folder / name for name in FOLDERS)):
+        finding = _writable(f"folder {place.name}", place, fix)
+        if not finding.ok:
+            yield replace(finding, essential=True)
+    for file in (folder / "labelkit.toml", folder / "labelkit.db"):
+        if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+            yield Finding(f"file {file.name}", False, f"{file}: cannot be written", fix, essential=True)
 
 
 def _model_of(folder: Path, name: str) -> Finding:

@@ -201,8 +201,8 @@ def test_a_project_folder_in_which_nobody_may_write(
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     findings = found(project)
-    assert not findings["project folder exports"].ok
-    assert f"chmod -R u+rwX {project}" in findings["project folder exports"].fix
+    assert not findings["folder exports"].ok
+    assert f"chmod -R u+rwX {project}" in findings["folder exports"].fix
     assert not usable(list(findings.values()))
 
 
