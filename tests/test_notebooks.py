@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from copy import deepcopy
 from pathlib import Path
 from types import ModuleType
 
@@ -32,7 +33,7 @@ def stored(name: str) -> NotebookNode:
 def executed(refresh: ModuleType, name: str, place: Path, **settings: object) -> list[NotebookNode]:
     """The outputs of all cells, run with smaller settings; what would not be kept fails the test."""
     notebook = refresh.run(FOLDER / name, place, **settings)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    outputs = deepcopy([output for cell in notebook.cells for output in cell.get("outputs", [])])
     refresh.tidy(notebook)
     assert refresh.problems(notebook) == []
     return outputs
