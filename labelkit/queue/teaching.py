@@ -5,8 +5,9 @@ they are alike, and a corrected face for an observation of it. Each time the fac
 take most of the variance off all faces together: transductive experimental design (Yu, Bi and Tresp
 2006, "Active learning via transductive experimental design", ICML), with a kernel.
 
-How much a model doubts a face does not count: odd faces are doubted most, and they teach a model
-less about the others than faces taken at random do (`benchmarks/active.py`).
+How much a model doubts a face does not count: odd faces are doubted most. Models that had been trained
+for a short while learnt less from those than from faces taken at random, and a little more in this order;
+of a model that knew faces well no order taught more than another (`benchmarks/active.py`).
 """
 
 from __future__ import annotations
