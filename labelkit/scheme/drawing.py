@@ -10,7 +10,9 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from labelkit.geometry import Array
+import numpy as np
+
+from labelkit.geometry import Array, tight_box
 from labelkit.scheme.scheme import Scheme
 
 #: Okabe and Ito's colours, which people with any kind of colour vision tell apart. Their black
@@ -43,7 +45,8 @@ def scheme_svg(
     ``arrows`` (N, 2) are drawn from the points, in plane units.
     """
     colours = group_colours(scheme)
-    x0, y0, x1, y1 = scheme.plane_box
+    ends = scheme.plane if arrows is None else np.concatenate([scheme.plane, scheme.plane + arrows])
+    x0, y0, x1, y1 = tight_box(ends)
     margin = 0.06 * max(x1 - x0, y1 - y0)
     view = " ".join(
         f"{_UNIT * value:.1f}"

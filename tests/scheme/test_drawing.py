@@ -51,6 +51,8 @@ def test_points_are_where_the_plane_has_them_and_arrows_lead_from_there() -> Non
     assert (x / y) == pytest.approx(scheme.points[0].x / scheme.points[0].y, rel=0.01)
     assert float(str(line.get("x1"))) == x
     assert float(str(line.get("x2"))) > x
+    left, _, width, _ = (float(value) for value in str(svg.get("viewBox")).split())
+    assert max(float(str(one.get("x2"))) for one in svg.findall(f"{SVG}line")) < left + width
 
 
 def test_groups_have_colours_that_begin_again_after_the_last() -> None:
