@@ -156,12 +156,18 @@ def portraits() -> Iterator[Example]:
 
 
 def variations(faces: Sequence[Framed]) -> Iterator[Framed]:
-    """Faces made of others by light, turn and scale, in turn: by one change each, then by two."""
+    """Faces made of others by light, turn and scale, in turn: by one change each, then by two, whose
+    order shows in most pictures; where it does not, there is one of them."""
+    made: set[int] = set()
     for changes in (*((one,) for one in _CHANGES), *permutations(_CHANGES, 2)):
         for face in faces:
             image, crop = face.image, face.crop
             for change in changes:
                 image, crop = change(image, crop)
+            known = hash(image.tobytes())
+            if known in made:
+                continue
+            made.add(known)
             yield Framed(face.label, image, crop, face.shape)
 
 
