@@ -156,8 +156,9 @@ def _once(call: Callable[[], object]) -> Callable[[], None]:
 
 
 def _load_studio() -> None:
-    """Import the studio, and with it torch, while nobody waits for it."""
-    threading.Thread(target=import_module, args=("labelkit.studio.studio",), name="labelkit-studio").start()
+    """Import the studio, and with it torch, while nobody waits for it; Ctrl-C does not wait either."""
+    name = "labelkit.studio.studio"
+    threading.Thread(target=import_module, args=(name,), daemon=True, name="labelkit-studio").start()
 
 
 def _refused(error: OSError, port: int, host: str) -> str:
