@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from labelkit import __version__
 from labelkit.calibration import fit_calibration, fit_readout
 from labelkit.errors import InputError
+from labelkit.geometry import Array
 from labelkit.metrics import calibration
 from labelkit.models.predictor import LandmarkModel, choose_device
 from labelkit.models.refiner import save_refiner
@@ -85,16 +87,27 @@ def measure(trainer: RefineTrainer, dev: FacePack) -> dict[str, Any]:
     iod = faces.iod.double().cpu().numpy()[:, None, None]
     errors = (points - faces.points).double().cpu().numpy() / iod
     spread = found.spread[-1, -1].double().cpu().numpy() / iod
-    plane = dev.scheme.plane
+    read = found.read.double().cpu().numpy()
+    known, inside = _believed(errors, spread, read, dev.scheme.plane)
+    return {"blend": blend, "metrics": {**told, **inside}, **known}
+
+
+def _believed(
+    errors: Array, spread: Array, read: Array, plane: Array
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Readout and calibration for the card, as far as there are faces enough for them, and the percentage
+    of the points inside the ellipses."""
+    known: dict[str, Any] = {}
+    with suppress(InputError):
+        readout, spread = fit_readout(errors, spread, read)
+        known["readout"] = readout.to_dict()
     try:
-        readout, unseen = fit_readout(errors, spread, found.read.double().cpu().numpy())
-        fitted = fit_calibration(errors, unseen, plane)
+        fitted = fit_calibration(errors, spread, plane)
     except InputError:
-        return {"blend": blend, "metrics": told}
-    inside = calibration(errors, fitted.cov(unseen, plane), np.where(np.isfinite(errors), 0.0, np.nan))
-    metrics = {**told, "dev_calibration": {name: 100 * share for name, share in inside.items()}}
-    known = {"readout": readout.to_dict(), "calibration": fitted.to_dict()}
-    return {"blend": blend, "metrics": metrics, **known}
+        return {}, {}
+    inside = calibration(errors, fitted.cov(spread, plane), np.where(np.isfinite(errors), 0.0, np.nan))
+    told = {"dev_calibration": {name: 100 * share for name, share in inside.items()}}
+    return {**known, "calibration": fitted.to_dict()}, told
 
 
 def _card(trainer: RefineTrainer, name: str, measured: dict[str, Any]) -> dict[str, Any]:

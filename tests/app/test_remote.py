@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -18,6 +20,12 @@ from labelkit.app.session import Session
 from labelkit.app.shared import Shared
 from labelkit.errors import InputError
 from labelkit.project import Project
+
+
+def run(work: Coroutine[Any, Any, object]) -> None:
+    """In a thread of its own: where browser tests ran before, this one has a loop already."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 @pytest.fixture
@@ -43,7 +51,7 @@ def test_nobody_elsewhere_names_folders_of_this_computer(session: Session, tmp_p
     moved = _Moved(session, lambda: None)
     moved._place.value = str(tmp_path / "private")
     with pytest.raises(InputError, match="at this computer only"):
-        asyncio.run(moved._look())
+        run(moved._look())
     assert session.project.images == tmp_path / "photos"
 
 
@@ -53,7 +61,7 @@ def test_no_scheme_is_read_that_was_not_offered(session: Session, tmp_path: Path
     labels._scheme.options = {"evil": "/etc/passwd"}
     labels._scheme.value = "/etc/passwd"
     with pytest.raises(InputError, match="was not offered"):
-        asyncio.run(labels._run())
+        run(labels._run())
 
 
 @pytest.mark.parametrize(
@@ -63,7 +71,7 @@ def test_no_export_is_written_elsewhere(session: Session, tmp_path: Path, name: 
     view, before = View(session), sorted(tmp_path.rglob("*"))
     view._name.value = name
     with pytest.raises(InputError, match="is no name for an export"):
-        asyncio.run(view._run())
+        run(view._run())
     assert sorted(tmp_path.rglob("*")) == before
 
 

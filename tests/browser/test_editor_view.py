@@ -331,7 +331,7 @@ def test_what_moves_with_a_point_is_drawn_whole(open_editor: Editor) -> None:
     """Curves, names, ellipses and where the model had the points: all of it fits its layer."""
     page = open_editor('?settings={"elastic":true,"ellipses":true,"names":true}')
     page.evaluate("root.labelkit.workspace.set({ compare: 'both' })")
-    x, y = on_screen(page, 8)  # the chin, whose curve goes up both cheeks
+    x, y = on_screen(page, 57)  # the lower lip, whose curves go round the mouth
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 40, y - 60, steps=4)
