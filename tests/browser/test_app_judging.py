@@ -14,7 +14,7 @@ from labelkit.store import NewAnnotation
 
 from .app_server import make_project, served
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=90_000)
 
 #: The third face has left and right swapped; ann and bob both annotated the last ten.
 ODD, SHARED = "002.jpg", range(5, 15)
