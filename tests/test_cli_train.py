@@ -51,6 +51,14 @@ def test_a_worse_one_or_one_that_is_not_wanted_is_not_used(work: Path, options: 
     assert read_settings(work).model == "base"
 
 
+def test_a_model_that_learnt_nothing_is_not_used_and_one_line_says_so(work: Path) -> None:
+    result = run("--model", "same")
+    assert result.exit_code == 0, result.output
+    last = result.stdout.splitlines()[-1]
+    assert last.startswith("Nothing was corrected, so there is nothing to learn: base stays in use")
+    assert read_settings(work).model == "base"
+
+
 def test_json_is_one_object_and_nothing_else() -> None:
     result = run("--model", "better", "--json")
     found = json.loads(result.stdout)

@@ -26,6 +26,16 @@ STAGES = {
     "none": "nothing that does better",
 }
 
+#: What is told where nothing was learnt: because nothing was corrected, or all the same.
+_UNCORRECTED = (
+    "<b>Nothing to learn:</b> no face was corrected, the labels are what the model said. The model in use "
+    "stays. Move the points that are off in <b>Review</b>, on some faces, then train again."
+)
+_NOTHING = (
+    "<b>Nothing was learnt:</b> no change made the model better on people whom it did not see. The model in "
+    "use stays. Correct more faces, those with points that are off, then train again."
+)
+
 #: What the refinement head does, in words.
 HEADS = {
     "heads": "knows what every point looks like",
@@ -196,6 +206,8 @@ def _result(report: TuneReport) -> list[str]:
         pieces.append(f"{figures}<p class='muted small'>{esc(how)}</p>")
     else:
         pieces.append(parts.note(esc(f"{report.name} is there; whether it is better: {report.how}."), "warn"))
+    if not report.learnt:
+        pieces.append(parts.note(_NOTHING if report.corrected else _UNCORRECTED, "warn"))
     if report.problems:
         pieces.append(f"<h2>Left out: {len(report.problems):,}</h2>{parts.lines(list(report.problems))}")
     if report.terms:
@@ -216,6 +228,6 @@ def _about(version: Version) -> str:
     told = f"{parts.count(version.faces, 'face')}, {STAGES.get(version.stage, version.stage)}, {when}"
     errors = ""
     if version.before is not None and version.after is not None:
-        change = 100 * (version.after / version.before - 1)
-        errors = f" <span class='muted'>{version.before:.2f} → {version.after:.2f} % ({change:+.0f} %)</span>"
+        change = f" ({100 * (version.after / version.before - 1):+.0f} %)" if version.before else ""
+        errors = f" <span class='muted'>{version.before:.2f} → {version.after:.2f} %{change}</span>"
     return f"<div><b>{esc(version.name)}</b>{errors}<br><span class='muted small'>{esc(told)}</span></div>"

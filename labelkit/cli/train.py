@@ -75,13 +75,14 @@ def train(
         used = use and report.better
         if used:
             project.use_model(report.name)
+        model_in_use = project.settings.model
     if as_json:
         say_json({**asdict(report), "used": used})
         return
-    _tell(report, used, shown(folder))
+    _tell(report, used, shown(folder), model_in_use)
 
 
-def _tell(report: TuneReport, used: bool, folder: str) -> None:
+def _tell(report: TuneReport, used: bool, folder: str, in_use: str) -> None:
     note_all(report.problems)
     if not report.name:
         say("stopped before there was anything to keep")
@@ -92,9 +93,9 @@ def _tell(report: TuneReport, used: bool, folder: str) -> None:
     if report.before is None or report.after is None:
         say(f"whether that is better is not known: {report.how}")
     else:
-        change = 100 * (report.after / report.before - 1)
+        change = f" ({100 * (report.after / report.before - 1):+.0f} %)" if report.before else ""
         say(
-            f"mean error {report.before:.2f} % before, {report.after:.2f} % after ({change:+.0f} %), on "
+            f"mean error {report.before:.2f} % before, {report.after:.2f} % after{change}, on "
             f"{count(report.checked, 'face')}, by {report.how}"
         )
     if report.head:
@@ -104,5 +105,8 @@ def _tell(report: TuneReport, used: bool, folder: str) -> None:
         note(f"model {report.name}: {report.terms}")
     if used:
         say(f"Next: labelkit prelabel {folder}    (with the new model; confirmed points stay)")
+    elif not report.learnt:
+        why = "better came of it" if report.corrected else "was corrected, so there is nothing to learn"
+        say(f"Nothing {why}: {in_use} stays in use; correct some faces, then train again")
     else:
         say(f"To use it all the same: labelkit prelabel {folder} --model {report.name}")

@@ -53,9 +53,30 @@ class TuneReport:
     seconds: float = 0.0
 
     @property
+    def learnt(self) -> bool:
+        """Whether the new model places points otherwise than its parent, or errs less in what is told."""
+        if not self.name:
+            return False
+        if self.stage != "none" or self.head.get("stage") in ("heads", "offsets"):
+            return True
+        return self.before is not None and self.after is not None and _told(self.after) < _told(self.before)
+
+    @property
+    def corrected(self) -> bool:
+        """Whether the labels, as far as was checked, are anything else than what the model says."""
+        return self.before is None or _told(self.before) > 0
+
+    @property
     def better(self) -> bool:
-        """Whether the new model is not worse than the old one, as far as is known."""
-        return bool(self.name) and (self.before is None or self.after is None or self.after <= self.before)
+        """Whether the new model has learnt something and is not worse than the old one, as far as is
+        known."""
+        worse = self.before is not None and self.after is not None and self.after > self.before
+        return self.learnt and not worse
+
+
+def _told(error: float) -> float:
+    """An error in percent as people are told it."""
+    return round(error, 2)
 
 
 def tune_report(folder: Path, job: int) -> TuneReport | None:
@@ -108,8 +129,9 @@ class TuningCalls:
         notebook shows a bar. Ctrl-C keeps the best so far. ``model`` is the settings' by default; of a
         fine-tuned one the model that it was made from. ``faces`` takes only so many of the faces,
         ``steps`` changes for how long the whole network is trained where there are people enough (0:
-        never). ``use``: the settings then name the new model, unless it is worse. Raises `InputError`
-        when no face has a confirmed point, or with the process's own line where it failed.
+        never). ``use``: the settings then name the new model, unless it is worse or nothing was learnt.
+        Raises `InputError` when no face has a confirmed point, or with the process's own line where it
+        failed.
         """
         options: dict[str, Any] = {"faces": faces, "steps": steps, "device": device, "seed": seed}
         report = self.start_fine_tune(model, **options, author=author).wait(heard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from labelkit.app.drawing import curve
-from labelkit.app.models import versions
+from labelkit.app.models import Version, versions
 from labelkit.app.train import _about, _faces, _result
 from labelkit.checkpoint import save_checkpoint
 from labelkit.project.tuning import TuneReport
@@ -73,6 +74,21 @@ def test_what_came_of_it_is_told_with_what_was_left_out() -> None:
         assert part in told
     assert "before there was anything" in _result(TuneReport(1, "", "base@1", (), True))[0]
     assert "whether it is better" in "".join(_result(TuneReport(1, "a-0001", "base@1", (), False)))
+
+
+def test_where_nothing_was_learnt_it_says_why_and_what_to_do() -> None:
+    same = TuneReport(1, "a-0001", "base@1", (), False, before=0.0, after=0.0, how="x", stage="none")
+    told = "".join(_result(same))
+    assert "no face was corrected" in told
+    assert "Review" in told
+    hard = "".join(_result(replace(same, before=3.0, after=3.0)))
+    assert "no face was corrected" not in hard
+    assert "model in use stays" in hard
+    assert "model in use stays" not in "".join(_result(replace(same, before=3.0, after=2.5, stage="heads")))
+
+
+def test_a_version_without_an_error_before_is_listed() -> None:
+    assert "0.00 → 0.00 %</span>" in _about(Version("a-0001", 10, 0.0, 0.0, "none", "2026-01-02", "base@1"))
 
 
 def test_a_curve_lies_inside_its_picture_and_names_its_best() -> None:

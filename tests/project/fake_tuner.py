@@ -1,6 +1,7 @@
 """As `labelkit.train.few_shot_child`, without torch: python fake_tuner.py DIR JOB
 
-The job's ``model`` says what comes of it: ``worse``, ``nobody`` to learn from, else something better.
+The job's ``model`` says what comes of it: ``worse``, ``nobody`` to learn from, ``same`` for labels that
+are what the model says, else something better.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ def main(folder: Path, job_id: int) -> int:
         if job.arguments["model"] == "nobody":
             store.jobs.fail(job, "no face has a confirmed point")
             return 1
-        after = 3.5 if job.arguments["model"] == "worse" else 2.5
-        curve_path(folder, job_id).write_text(f"step,loss,val_nme\n0,,3.0\n20,0.02,{after}\n")
+        model = job.arguments["model"]
+        before, after = {"worse": (3.0, 3.5), "same": (0.0, 0.0)}.get(model, (3.0, 2.5))
+        curve_path(folder, job_id).write_text(f"step,loss,val_nme\n0,,{before}\n20,0.02,{after}\n")
         report = {
             "name": f"{job.arguments['name']}-0001",
             "parent": "base@0123456789ab",
@@ -29,11 +31,11 @@ def main(folder: Path, job_id: int) -> int:
             "cancelled": False,
             "faces": 4,
             "people": 4,
-            "before": 3.0,
+            "before": before,
             "after": after,
             "checked": 4,
             "how": "leaving people out in turn",
-            "stage": "heads",
+            "stage": "none" if model == "same" else "heads",
         }
         report_path(folder, KIND, job_id).write_text(json.dumps(report))
         store.jobs.beat(job, 4, 4)

@@ -37,8 +37,8 @@ def test_nothing_is_known_of_a_job_that_is_not_at_its_end(project: Project) -> N
     assert read_curve(project.folder, 1) == []
 
 
-@pytest.mark.parametrize(("model", "used"), [("better", "work-0001"), ("worse", "base")])
-def test_a_model_is_used_from_then_on_unless_it_is_worse(
+@pytest.mark.parametrize(("model", "used"), [("better", "work-0001"), ("worse", "base"), ("same", "base")])
+def test_a_model_is_used_from_then_on_unless_it_is_worse_or_the_same(
     project: Project, monkeypatch: pytest.MonkeyPatch, model: str, used: str
 ) -> None:
     real = Project.start_fine_tune
@@ -73,6 +73,28 @@ def test_a_number_of_faces_below_one_is_refused(project: Project) -> None:
 def test_a_report_without_a_model_is_no_better() -> None:
     assert not TuneReport(1, "", "base@1", (), cancelled=True).better
     assert TuneReport(1, "work-0001", "base@1", (), cancelled=False).better
+
+
+@pytest.mark.parametrize(
+    ("stage", "head", "errors", "learnt"),
+    [
+        ("none", {}, (3.0, 3.0), False),
+        ("none", {"stage": "step", "share": 1.0}, (3.0, 3.0 - 1e-6), False),
+        ("none", {"stage": "spread"}, (0.0, 0.0), False),
+        ("none", {"stage": "step", "share": 0.5}, (3.0, 2.9), True),
+        ("none", {"stage": "heads"}, (3.0, 2.9), True),
+        ("offsets", {}, (None, None), True),
+    ],
+)
+def test_a_model_that_learnt_nothing_is_no_better(
+    stage: str, head: dict[str, object], errors: tuple[float | None, float | None], learnt: bool
+) -> None:
+    before, after = errors
+    report = TuneReport(
+        1, "work-0001", "base@1", (), False, before=before, after=after, stage=stage, head=head
+    )
+    assert (report.learnt, report.better) == (learnt, learnt)
+    assert report.corrected == (before != 0.0)
 
 
 def test_the_report_is_plain_json(project: Project) -> None:
