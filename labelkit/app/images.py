@@ -249,6 +249,7 @@ def _item(project: Project, image: StoredImage, faces: list[StoredFace]) -> dict
         "chip": chip,
         "kind": kind,
         "face": faces[0].id if faces else None,
+        "vacant": bool(faces) and not real,
         "problem": problem,
     }
 

@@ -20,6 +20,9 @@ _QUEUE = "To review"
 #: What somebody has taken away, and can bring back.
 _REJECTED = "Rejected"
 
+#: Photos in which a detector found nobody, for a person to draw a box: there is no grid of them.
+_VACANT = "No face found"
+
 _FILTERS: dict[str, tuple[FaceState, ...]] = {
     _QUEUE: WAITING,
     "Returned": (FaceState.RETURNED,),
@@ -27,6 +30,7 @@ _FILTERS: dict[str, tuple[FaceState, ...]] = {
     "Reviewed": (FaceState.REVIEWED,),
     "Skipped or flagged": (FaceState.SKIPPED,),
     _REJECTED: (FaceState.REJECTED,),
+    _VACANT: (FaceState.NO_FACE,),
 }
 
 _ORDERS: dict[str, Way] = {
@@ -130,11 +134,12 @@ class View:
         """Show what is chosen, or why there is nothing."""
         self._order.visible = self._filter.value == _QUEUE
         self._restore.visible = self._filter.value == _REJECTED
+        self._mode.visible = self._filter.value != _VACANT
         self._restore.name = "Bring these back" if self._mode.value == _GRID else "Bring it back"
         name, face = self._filter.value, self._session.query.pop("face", None)
         if face is None and not self._session.pulse.count(*_FILTERS[name]):
             self._body.objects = [parts.html(self._nothing())]
-        elif self._mode.value == _GRID:
+        elif self._mode.value == _GRID and name != _VACANT:
             if name not in self._grids:
                 self._grids[name] = GridView(self._session, self._pages(name))
             else:
@@ -181,4 +186,9 @@ class View:
         pulse = self._session.pulse
         if not sum(count for _, count in pulse.states):
             return parts.empty("face", "No faces yet", "Let a model find them: <b>Prelabel</b>.")
-        return parts.empty("done", "Nobody waits", "Every face has been dealt with. <b>Export</b> is next.")
+        told = "Every face has been dealt with. <b>Export</b> is next."
+        vacant = pulse.count(FaceState.NO_FACE)
+        if vacant:
+            photos = parts.count(vacant, "photo")
+            told += f" Nobody was found in {photos}: <b>{_VACANT}</b> above is where you draw a face there."
+        return parts.empty("done", "Nobody waits", told)

@@ -39,8 +39,8 @@ class Gallery(Talking):
     """Photos with the boxes of their faces, see ``static/gallery.js``.
 
     ``items`` have id, version, name, width and height in px, ``boxes`` as x0, y0, x1, y1 and a kind
-    (good, warn, bad or nothing), a ``chip`` with its ``kind``, the ``face`` to open or None, and a
-    ``problem``, which is empty for photos that can be shown.
+    (good, warn, bad or nothing), a ``chip`` with its ``kind``, the ``face`` to open or None, whether
+    it is ``vacant`` (nobody was found), and a ``problem``, which is empty for photos that can be shown.
     """
 
     items = param.List()

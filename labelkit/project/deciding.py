@@ -73,6 +73,8 @@ class Decision:
 
     def _settle(self, state: FaceState, reason: str) -> None:
         self._leave()
+        if self._store.face(self._face.id).state is FaceState.NO_FACE:
+            return  # there is nobody to be put aside: the photo stays as it is
         self._store.set_state(self._face.id, state, self._author, reason)
 
     def _flag(self) -> None:
@@ -136,7 +138,8 @@ class Decision:
     def _save(self, state: FaceState) -> None:
         landmarks: Landmarks = self._sheet.draft.landmarks
         if not landmarks.present.any():
-            raise InputError(f"{self._face.face.image}: the face has no points yet")
+            more = "; draw a box around it" if self._face.state is FaceState.NO_FACE else ""
+            raise InputError(f"{self._face.face.image}: the face has no points yet{more}")
         self._keep_details()
         self._store.annotate(
             self._face.id,

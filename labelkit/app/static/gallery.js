@@ -23,6 +23,8 @@ figcaption .name { max-width: 100%; overflow: hidden; text-overflow: ellipsis; w
 .pager { display: flex; gap: 8px; align-items: center; justify-content: center; padding: 16px 0 4px; color: var(--lk-muted); }
 button { font: 550 13px var(--lk-font); border: 1px solid var(--lk-strong); background: var(--lk-surface); color: var(--lk-text);
   border-radius: 8px; padding: 5px 12px; cursor: pointer; } button:disabled { opacity: .4; cursor: default; }
+figcaption .foot { display: flex; gap: 6px; align-items: center; justify-content: space-between; align-self: stretch; min-height: 24px; }
+figcaption button { font-size: 11px; padding: 2px 7px; border-radius: 7px; white-space: nowrap; }
 button.primary { background: var(--lk-accent); color: var(--lk-on-accent); border-color: var(--lk-accent); }
 input { font: 13px var(--lk-font); width: 64px; text-align: right; padding: 5px 8px; border-radius: 8px; border: 1px solid var(--lk-strong);
   background: var(--lk-surface); color: var(--lk-text); }
@@ -69,7 +71,19 @@ function boxes(item) {
 
 const picture = (item, side) => `/media/photo/${item.id}?side=${side}&v=${encodeURIComponent(item.version)}`
 
-function tile(item, open) {
+/** Opens the face of a photo in the editor; of one in which nobody was found, to draw a box there. */
+function opener(model, item, done = () => {}) {
+  const button = make("button", { textContent: item.vacant ? "Draw a face" : "Open in Review" })
+  if (item.vacant) button.title = "Nobody was found here: draw a box around the face, and the model places the points"
+  button.addEventListener("click", (event) => {
+    event.stopPropagation()
+    done()
+    model.send_msg({ type: "open", face: item.face })
+  })
+  return button
+}
+
+function tile(model, item, open) {
   const frame = make("div", { className: "frame" })
   if (item.problem) frame.append(make("div", { className: "broken", textContent: item.problem }))
   else {
@@ -84,11 +98,14 @@ function tile(item, open) {
     frame.append(fit)
   }
   const caption = make("figcaption", {}, make("span", { className: "name", textContent: item.name, title: item.name }))
-  if (item.chip) caption.append(make("span", { className: `chip ${item.kind}`, textContent: item.chip }))
+  const chip = item.chip ? [make("span", { className: `chip ${item.kind}`, textContent: item.chip })] : []
+  if (item.vacant && !item.problem) caption.append(make("div", { className: "foot" }, ...chip, opener(model, item)))
+  else caption.append(...chip)
   const figure = make("figure", { tabIndex: 0, role: "button", ariaLabel: `${item.name}, ${item.chip}` }, frame, caption)
   figure.dataset.id = item.id
   figure.addEventListener("click", open)
   figure.addEventListener("keydown", (event) => {
+    if (event.target !== figure) return // the button has its own keys
     if (event.key === "Enter" || event.key === " ") { event.preventDefault(); open() }
   })
   return figure
@@ -112,8 +129,9 @@ function lightbox(model, dialog, start) {
     }
     bar.append(step(-1, "←"), step(1, "→"))
     if (item.face !== null) {
-      const open = make("button", { textContent: "Open in Review", className: "primary" })
-      open.addEventListener("click", () => { dialog.close(); model.send_msg({ type: "open", face: item.face }) })
+      const open = opener(model, item, () => dialog.close())
+      open.className = "primary"
+      large.addEventListener("dblclick", () => open.click())
       bar.append(open)
     }
     const close = make("button", { textContent: "Close", title: "Close (Esc)" })
@@ -156,7 +174,7 @@ export default {
     const foot = make("div")
     el.append(make("style", { textContent: CSS }), grid, foot, dialog)
     const draw = () => {
-      grid.replaceChildren(...model.items.map((item, n) => tile(item, () => lightbox(model, dialog, n))))
+      grid.replaceChildren(...model.items.map((item, n) => tile(model, item, () => lightbox(model, dialog, n))))
       foot.replaceChildren(pager(model))
       el.dataset.page = model.page
       el.dataset.ready = "true"

@@ -123,6 +123,11 @@ export function makeFoot(w) {
       for (const button of buttons) button.update();
       for (const button of buttons.slice(3, 5)) button.element.hidden = button.element.disabled;
       if (!w.document) return;
+      if (w.vacant) {
+        done.style.width = "0";
+        setText(count, "Nobody was found here: draw a box around the face, or click on it");
+        return;
+      }
       const confirmed = w.document.state.filter((state) => state === CONFIRMED).length;
       const edited = w.document.state.filter((state) => state === 1).length;
       const missing = w.document.xy.filter((p) => !p).length;

@@ -62,7 +62,8 @@ export class Pointer {
     if (event.button === 1 || (event.button === 0 && this.spaceHeld)) return panView(editor, screen);
     if (event.button !== 0) return null;
     if (editor.settings.compare === "before") editor.set({ compare: "after" }); // what is moved is seen
-    if (editor.tool === "add") return addFace(editor, screen);
+    const adds = editor.tool === "add" || (editor.tool === "box" && editor.vacant);
+    if (adds) return addFace(editor, screen);
     if (editor.tool === "box") return dragBox(editor, this.#boxPart(screen, event), screen);
     const reach = REACH[event.pointerType] ?? REACH.mouse;
     const handle = handleAt(editor.frame, editor.view, screen, reach + 3);

@@ -58,10 +58,17 @@ export class Workspace {
     return this.document?.face ?? null;
   }
 
+  /** Whether nobody was found in the photo, and nobody has drawn a box yet. */
+  get vacant() {
+    return this.face?.face_state === "no face" && !this.document.box;
+  }
+
   // --- showing a face
 
-  /** Show a document; `bitmap` may come later. `keep` leaves view and selection as they are. */
+  /** Show a document; `bitmap` may come later. `keep` leaves view and selection as they are. In a
+   * photo without a face a box can be drawn at once; as soon as there is one, it is looked at. */
   show(document, bitmap, { keep = false } = {}) {
+    const vacant = this.vacant;
     this.document = document;
     this.bitmap = bitmap;
     const { face } = document;
@@ -74,8 +81,10 @@ export class Workspace {
       this.selection.clear();
       this.active = -1;
       this.settings.compare = "after";
-      this.startView();
+      if (this.vacant) this.setTool("add");
+      else if (vacant && this.tool === "add") this.setTool("move");
     }
+    if (!keep || (vacant && !this.vacant)) this.startView();
     this.redraw("photo", "chrome");
   }
 
