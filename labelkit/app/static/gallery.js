@@ -23,7 +23,7 @@ figcaption .name { max-width: 100%; overflow: hidden; text-overflow: ellipsis; w
 .pager { display: flex; gap: 8px; align-items: center; justify-content: center; padding: 16px 0 4px; color: var(--lk-muted); }
 button { font: 550 13px var(--lk-font); border: 1px solid var(--lk-strong); background: var(--lk-surface); color: var(--lk-text);
   border-radius: 8px; padding: 5px 12px; cursor: pointer; } button:disabled { opacity: .4; cursor: default; }
-figcaption .foot { display: flex; gap: 6px; align-items: center; justify-content: space-between; align-self: stretch; min-height: 24px; }
+figcaption .foot { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; justify-content: space-between; align-self: stretch; min-height: 24px; }
 figcaption button { font-size: 11px; padding: 2px 7px; border-radius: 7px; white-space: nowrap; }
 button.primary { background: var(--lk-accent); color: var(--lk-on-accent); border-color: var(--lk-accent); }
 input { font: 13px var(--lk-font); width: 64px; text-align: right; padding: 5px 8px; border-radius: 8px; border: 1px solid var(--lk-strong);
