@@ -49,7 +49,7 @@ def say_once(text: str, about: str = "") -> None:
     if in_notebook():
         from IPython.display import display
 
-        display({"text/plain": text}, raw=True)  # type: ignore[no-untyped-call]
+        display({"text/plain": text}, raw=True)  # type: ignore[no-untyped-call]  # it has no types
     else:
         _log.warning("%s", text)
 
@@ -143,7 +143,7 @@ class _NotebookBar:
 
         self._bar, self._label = IntProgress(layout={"width": "40%"}), HTML()
         self._box = HBox([self._bar, self._label])
-        self._place: Any = display(self._box, display_id=True)  # type: ignore[no-untyped-call]
+        self._place: Any = display(self._box, display_id=True)  # type: ignore[no-untyped-call]  # it has no types
 
     def move(self, text: str, done: int, total: int) -> None:
         self._bar.max, self._bar.value, self._label.value = total, done, text

@@ -40,7 +40,7 @@ def notebooks() -> list[Path]:
 def run(path: Path, place: Path, **settings: Any) -> NotebookNode:
     """A notebook after it has run in the folder ``place``, with some of the settings in its cell
     ``parameters`` replaced. A cell that raises is raised here, with its traceback."""
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # it has no types
     (cell,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
     source = cell.source
     cell.source += "".join(f"\n{name} = {value!r}" for name, value in settings.items())
@@ -71,7 +71,7 @@ def problems(notebook: NotebookNode) -> list[str]:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     found = [f"warns: {output.text}" for output in outputs if output.get("name") == "stderr"]
     found += ["fails" for output in outputs if output.output_type == "error"]
-    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]  # it has no types
     if len(text) > LARGEST:
         found.append(f"has {len(text):,} bytes, more than {LARGEST:,}")
     places = {str(Path.home()), tempfile.gettempdir(), str(FOLDER.parent)} - {"/"}
@@ -110,7 +110,7 @@ def refresh(path: Path) -> list[str]:
     tidy(notebook)
     found = problems(notebook)
     if not found:
-        path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")  # type: ignore[no-untyped-call]
+        path.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")  # type: ignore[no-untyped-call]  # it has no types
     return found
 
 

@@ -6,7 +6,7 @@ generated pages is checked here, in what a reader gets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -44,7 +44,7 @@ def broken_links(site: Path) -> Iterator[str]:
                 yield f"{path.relative_to(site)}: {link} {problem}"
 
 
-def _problem(link: str, path: Path, site: Path, page: object) -> str:
+def _problem(link: str, path: Path, site: Path, page: Callable[[Path], _Page]) -> str:
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
         return ""
@@ -56,7 +56,7 @@ def _problem(link: str, path: Path, site: Path, page: object) -> str:
     if not target.is_file():
         return "is not there"
     if parts.fragment and target.suffix == ".html" and not parts.fragment.startswith("__"):
-        places = page(target).places  # type: ignore[operator]
+        places = page(target).places
         if unquote(parts.fragment) not in places:
             return "is no place of that page"
     return ""

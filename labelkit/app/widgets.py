@@ -24,7 +24,7 @@ class Talking(Component):
     heard: Callable[[dict[str, Any]], None] | None = None
 
     def __init__(self, **params: Any) -> None:
-        super().__init__(**{"margin": 0, **params})  # type: ignore[no-untyped-call]
+        super().__init__(**{"margin": 0, **params})  # type: ignore[no-untyped-call]  # it has no types
 
     def say(self, data: dict[str, Any]) -> None:
         """A message to the browser."""

@@ -74,8 +74,8 @@ class FaceNet(nn.Module):
         self.out = nn.Conv2d(config.pyramid, _OUTPUTS, 1)
         with torch.no_grad():
             self.out.weight.mul_(0.1)
-            self.out.bias.zero_()  # type: ignore[union-attr]
-            self.out.bias[0] = _PRIOR_LOGIT  # type: ignore[index]
+            self.out.bias.zero_()  # type: ignore[union-attr]  # made with a bias
+            self.out.bias[0] = _PRIOR_LOGIT  # type: ignore[index]  # as above
 
     def forward(self, images: Tensor) -> Answers:
         raw = torch.cat([self.out(self.head(m)).flatten(2) for m in self._maps(images)], dim=2)

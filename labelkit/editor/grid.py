@@ -60,7 +60,7 @@ class FaceGrid(Component):
 
     def __init__(self, **params: Any) -> None:
         shape = {"sizing_mode": "stretch_both", "min_height": 360, "margin": 0}
-        super().__init__(**{**shape, **params})  # type: ignore[no-untyped-call]
+        super().__init__(**{**shape, **params})  # type: ignore[no-untyped-call]  # it has no types
 
     def load(self, scheme: Scheme, tiles: Sequence[Tile], ahead: Sequence[str] = ()) -> None:
         """Show other faces; ``ahead`` are pictures that will be wanted next."""

@@ -130,7 +130,7 @@ def widen_slow_products(backbone: nn.Module) -> None:
             and (module.stride[0] > 1 or module.kernel_size[0] > 3)
         ):
             # In place, since a wrapper would give timm's weights other names.
-            module.forward = partial(_full_precision, module.forward)  # type: ignore[method-assign]
+            module.forward = partial(_full_precision, module.forward)  # type: ignore[method-assign]  # no hook
 
 
 def _full_precision(plain: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ class PictureLayer(Canvas):  # type: ignore[misc]  # ipycanvas has no types
         return self._png
 
 
-class Layer(Canvas):  # type: ignore[misc]
+class Layer(Canvas):  # type: ignore[misc]  # ipycanvas has no types
     """A canvas whose coordinates are px of the photo, also after `clear`."""
 
     def __init__(self, frame: tuple[float, ...], **traits: Any) -> None:
@@ -93,7 +93,7 @@ class Layer(Canvas):  # type: ignore[misc]
         self.set_transform(*self._frame)
 
 
-class FaceCanvas(MultiCanvas):  # type: ignore[misc]
+class FaceCanvas(MultiCanvas):  # type: ignore[misc]  # ipycanvas has no types
     """A photo with its points (layer 0) and a layer to draw on (``over``, layer 1) in image px.
 
     Widths of lines are image px, too. Callbacks of the mouse get px of the canvas, which

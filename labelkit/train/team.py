@@ -62,7 +62,7 @@ class Team:
         if self.size == 1 or device.type != "cuda":
             return network
         # torch's own conversion would lose the activations inside of timm's batch norms.
-        found: nn.Module = convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        found: nn.Module = convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]  # it has no types
         return found
 
     def same(self, value: float, device: torch.device) -> float:

@@ -152,7 +152,7 @@ class Target:
             sent.setdefault("Cookie", self.cookies[who])
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         # Of its own accord Python refuses to send much of what an attacker sends.
-        connection._validate_path = lambda url: None  # type: ignore[attr-defined]
+        connection._validate_path = lambda url: None  # type: ignore[attr-defined]  # or it asks nothing hostile
         try:
             parts = [body[at : at + 65536] for at in range(0, len(body), 65536)] if chunked and body else body
             connection.request(method, path, parts, sent, encode_chunked=chunked)

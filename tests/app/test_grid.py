@@ -30,7 +30,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 
 def queue(project: Project, author: str, way: Any = "uncertain") -> Queue:
-    return Queue(SimpleNamespace(project=project, author=author), way)  # type: ignore[arg-type]
+    return Queue(SimpleNamespace(project=project, author=author), way)  # type: ignore[arg-type]  # a stand-in
 
 
 def names(page: list[tuple[int, Any]]) -> list[str]:

@@ -193,8 +193,8 @@ def test_the_login_page_and_the_title(project: Project) -> None:
     told: list[str] = []
     handler = LoginHandler.__new__(LoginHandler)
     handler.shared = Shared(project)
-    handler.set_header = lambda *_: None  # type: ignore[method-assign]
-    handler.finish = told.append  # type: ignore[method-assign,assignment]
+    handler.set_header = lambda *_: None  # type: ignore[method-assign]  # listens
+    handler.finish = told.append  # type: ignore[method-assign,assignment]  # listens
     handler._page(EVIL)
     body = told[0].partition("<body>")[2]
     is_text(body)
@@ -207,7 +207,7 @@ def test_no_script_of_ours_makes_html_of_what_it_is_told() -> None:
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|srcdoc"
     )
     found = {
-        f"{path.name}: {dangerous.search(line)[0]}"  # type: ignore[index]
+        f"{path.name}: {dangerous.search(line)[0]}"  # type: ignore[index]  # it was found
         for path in package.rglob("*.js")
         for line in path.read_text("utf-8").splitlines()
         if dangerous.search(line)

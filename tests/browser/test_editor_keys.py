@@ -226,7 +226,7 @@ def test_everything_that_can_be_pressed_has_a_name(open_editor: Editor) -> None:
 def test_the_theme_follows_the_system_and_the_host(
     open_editor: Editor, page: Page, scheme: str, theme: str
 ) -> None:
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of two words
     open_editor()
     assert page.evaluate("root.dataset.theme") == theme
     page.evaluate("document.body.dataset.jpThemeLight = String(root.dataset.theme === 'dark')")
