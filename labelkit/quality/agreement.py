@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import f as fisher
+from scipy.special import fdtrc, fdtri  # scipy.stats has them too, and takes a second to import
 
 from labelkit.errors import InputError
 from labelkit.geometry import PLANE_IOD, Array
@@ -165,7 +165,7 @@ def _summed(moved: Array, scheme: Scheme, names: tuple[str, str]) -> Agreement:
     covariance = np.einsum("mni,mnj->nij", rest, rest) / np.maximum(counts - 1, 1)[:, None, None]
     distance = np.where(there, np.linalg.norm(filled, axis=2), 0.0).sum(axis=0) / total
     # Hotelling: n d' S^-1 d is 2 (n - 1) / (n - 2) times an F variable of 2 and n - 2.
-    limit = 2 * (total - 1) / np.maximum(total - 2, 1) * fisher.ppf(LEVEL, 2, np.maximum(total - 2, 1))
+    limit = 2 * (total - 1) / np.maximum(total - 2, 1) * fdtri(2, np.maximum(total - 2, 1), LEVEL)
     ridge = 1e-9 * np.eye(2)
     size = total * np.einsum("ni,nij,nj->n", habit, np.linalg.inv(covariance + ridge), habit)
     interval = np.sqrt(limit[:, None] * np.diagonal(covariance, axis1=1, axis2=2) / total[:, None])
@@ -187,7 +187,7 @@ def _summed(moved: Array, scheme: Scheme, names: tuple[str, str]) -> Agreement:
 def _sure(size: Array, total: NDArray[np.intp], enough: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which habits are told, by Hotelling's statistic of each point and its number of faces."""
     rest = np.maximum(total - 2, 1)
-    chance = np.where(enough, fisher.sf(size * rest / (2 * np.maximum(total - 1, 1)), 2, rest), 1.0)
+    chance = np.where(enough, fdtrc(2, rest, size * rest / (2 * np.maximum(total - 1, 1))), 1.0)
     order = np.argsort(chance, kind="stable")
     count = max(int(enough.sum()), 1)
     good = np.flatnonzero(chance[order] <= CHANCE * np.arange(1, len(order) + 1) / count)

@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
 
 from labelkit.geometry import PLANE_IOD, Array
 from labelkit.quality.shapes import Judge, Judged
@@ -177,6 +176,10 @@ class _Search:
         others = np.isfinite(placed).all(axis=1).sum() - len(here)
         if not deviates.any() or others < 2:
             return order
+        from scipy.optimize import (
+            linear_sum_assignment,
+        )  # a quarter of a second, which every command would wait
+
         expected = self._judge.space(row).expected(placed, here)
         ways = np.linalg.norm(expected[:, None] - placed[here][None], axis=2)
         order[here] = here[linear_sum_assignment(ways**2)[1]]
