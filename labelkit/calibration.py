@@ -69,7 +69,7 @@ class Readout:
             known = dict(data)
             weights = tuple(float(weight) for weight in known.pop("weights"))
             found = cls(weights=weights, **{key: float(value) for key, value in known.items()})
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise CheckpointError(f"the readout of the spread cannot be understood ({error})") from error
         if not np.isfinite([found.constant, found.share, *weights]).all():
             raise CheckpointError("the readout of the spread has a number that is not finite")
@@ -118,7 +118,7 @@ class Calibration:
             size, ratio, tilt = (tuple(map(float, known.pop(key, ()))) for key in ("size", "ratio", "tilt"))
             numbers = {key: float(value) for key, value in known.items()}
             found = cls(size=size, ratio=ratio, tilt=tilt, **numbers)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise CheckpointError(f"the calibration cannot be understood ({error})") from error
         if not all(np.isfinite(number) and number > 0 for number in numbers.values()):
             raise CheckpointError("the calibration has a number that is not positive")

@@ -10,7 +10,6 @@ pixel-centre rule). What lies outside of an image is 0 after `normalize`: mid-gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -19,6 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from labelkit.errors import CheckpointError
+from labelkit.nn.loading import check_whole
 
 #: Px of the image per cell of the three maps.
 STRIDES = (8, 16, 32)
@@ -42,10 +44,23 @@ class FaceNetConfig:
     pyramid: int = 48
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> FaceNetConfig:
-        """What a card's JSON says; raises `TypeError` for names that are none of these."""
-        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**given)
+    def from_dict(cls, values: Any) -> FaceNetConfig:
+        """What a card's JSON says; raises `CheckpointError` for what is none of these, or beyond any
+        detector."""
+        try:
+            given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+            config = cls(**given)
+            widths, blocks = list(config.widths), list(config.blocks)
+        except (AttributeError, TypeError) as error:
+            raise CheckpointError(
+                f"the architecture cannot be built by this version ({type(error).__name__})"
+            ) from error
+        if len(widths) != len(STRIDES) + 2 or len(blocks) != len(widths) - 1:
+            raise CheckpointError("the architecture has another number of stages than a detector")
+        named = {f"widths {i}": v for i, v in enumerate([*widths, config.pyramid])}
+        named |= {f"blocks {i}": v for i, v in enumerate(blocks)}
+        check_whole(named, {name: (1, 4096) if name[0] == "w" else (0, 48) for name in named})
+        return config
 
 
 class Answers(NamedTuple):

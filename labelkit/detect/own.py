@@ -134,15 +134,16 @@ def load_network(path: Path) -> FaceNet:
         raise UnavailableError(f"{path}: there is no such detector file")
     from labelkit.checkpoint import load_checkpoint
     from labelkit.detect.network import FaceNet, FaceNetConfig
+    from labelkit.nn.loading import filled, shown
 
     tensors, card = load_checkpoint(path)
     if card.get("kind") != "detector":
-        raise CheckpointError(f"{path}: holds {card.get('kind')!r}, not a face detector")
+        raise CheckpointError(f"{path}: holds {shown(card.get('kind'))}, not a face detector")
     try:
-        network = FaceNet(FaceNetConfig.from_dict(card["architecture"])).fold()
-        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: its network cannot be built ({error})") from error
+        config = FaceNetConfig.from_dict(card.get("architecture"))
+        network = filled(lambda: FaceNet(config).fold(), tensors)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     if card.get("terms"):
         say_once(f"face detector: {card['terms']}")
     return network.requires_grad_(False).eval()

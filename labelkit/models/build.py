@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
+from math import isfinite
 from typing import Any, Literal
 
 import timm
@@ -13,8 +15,13 @@ from labelkit.errors import CheckpointError
 from labelkit.models.dslpt import DSLPT, Learned, Prompted, Spread
 from labelkit.models.tufa import TUFA, Who
 from labelkit.nn.encoders import ConvEncoder, ViTEncoder
+from labelkit.nn.loading import check_positive, check_whole, shown
 from labelkit.nn.maps import HRNetMap, PyramidMap
 from labelkit.nn.prompts import StructurePrompt
+
+#: What numbers of a card may be: far more than any network here, and little enough that to look at what
+#: they describe takes no time. Whether the tensors fit decides afterwards (`nn.loading.filled`).
+_SIDE, _WIDTH, _DEPTH, _ANCHORS = (16, 1024), (4, 4096), (1, 48), 1000
 
 #: Points of ibug68 that join every query of `base`. Closed under mirroring, spread over
 #: the face, and none of the sixteen that the leave-out experiments keep from training.
@@ -51,20 +58,39 @@ class TUFAConfig:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TUFAConfig:
-        """Raises `CheckpointError` for entries that this version does not know."""
+        """Raises `CheckpointError` for entries that this version does not know, and for numbers beyond
+        those of any network here."""
         try:
-            anchors = tuple((float(x), float(y)) for x, y in data.get("anchors", ()))
-            config = cls(**{**data, "anchors": anchors})
-        except (TypeError, ValueError) as error:
-            raise CheckpointError(f"the architecture is not one this version can build ({error})") from error
+            config = cls(**{**data, "anchors": _places(data.get("anchors", ()))})
+        except (TypeError, ValueError, OverflowError) as error:
+            raise CheckpointError(f"the architecture cannot be built by this version ({error})") from error
+        _check_numbers(config.to_dict(), size=_SIDE, dim=_WIDTH, layers=_DEPTH, encoder_layers=(0, 48))
         if config.encoder not in ("vit", "conv") or config.attention not in ("full", "anchored"):
             raise CheckpointError(
-                f"there is no {config.encoder!r} encoder with {config.attention!r} attention"
+                f"there is no {shown(config.encoder)} encoder with {shown(config.attention)} attention"
             )
-        # Besides its own names timm takes addresses, from which it would download.
-        if not timm.is_model(config.backbone):
-            raise CheckpointError(f"timm has no backbone called {config.backbone!r}")
+        _check_backbone(config.backbone)
         return config
+
+
+def _places(values: Any) -> tuple[tuple[float, float], ...]:
+    """Anchors as a card has them; raises TypeError or ValueError."""
+    places = tuple((float(x), float(y)) for x, y in values)
+    if len(places) > _ANCHORS or not all(map(isfinite, chain.from_iterable(places))):
+        raise ValueError(f"anchors are at most {_ANCHORS} places of finite numbers")
+    return places
+
+
+def _check_backbone(name: object) -> None:
+    # Besides its own names timm takes addresses, from which it would download.
+    if not isinstance(name, str) or not timm.is_model(name):
+        raise CheckpointError(f"timm has no backbone called {shown(name)}")
+
+
+def _check_numbers(values: Mapping[str, Any], **limits: tuple[int, int]) -> None:
+    """What all networks have, and ``limits`` beside it; raises `CheckpointError`."""
+    check_whole(values, {**limits, "heads": (1, 256), "hidden": (1, 16384)})
+    check_positive(values, "highest", "ratio")
 
 
 def paper_vit_small(patch: Literal[8, 16]) -> TUFAConfig:
@@ -163,22 +189,39 @@ class DSLPTConfig:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> DSLPTConfig:
-        """Raises `CheckpointError` for entries that this version does not know."""
+        """As `TUFAConfig.from_dict`."""
         try:
             x, y, half = (float(value) for value in data.get("window", (0, 0, 1)))
-            anchors = tuple((float(px), float(py)) for px, py in data.get("anchors", ()))
             strides = tuple(int(stride) for stride in data.get("strides", (4, 8, 16, 32)))
+            anchors = _places(data.get("anchors", ()))
             config = cls(**{**data, "anchors": anchors, "window": (x, y, half), "strides": strides})
-        except (TypeError, ValueError) as error:
-            raise CheckpointError(f"the architecture is not one this version can build ({error})") from error
+        except (TypeError, ValueError, OverflowError) as error:
+            raise CheckpointError(f"the architecture cannot be built by this version ({error})") from error
+        _check_numbers(
+            config.to_dict(),
+            size=_SIDE,
+            dim=_WIDTH,
+            layers=_DEPTH,
+            channels=_WIDTH,
+            stages=(1, 16),
+            samples=(1, 32),
+            points=(0, 10_000),
+            modules=(0, 48),
+            tokens=(0, 4096),
+            encoder_layers=(0, 48),
+        )
+        check_positive({"window": half, "first_patch": config.first_patch}, "window", "first_patch")
+        if not (isfinite(x) and isfinite(y) and 1 <= len(strides) <= 8):
+            raise CheckpointError("the architecture has a window or strides that cannot be")
         if config.features not in ("hrnet", "pyramid") or config.spread not in (
             "none",
             "gaussian",
             "laplace",
         ):
-            raise CheckpointError(f"there is no {config.features!r} map with {config.spread!r} spread")
-        if not timm.is_model(config.backbone):
-            raise CheckpointError(f"timm has no backbone called {config.backbone!r}")
+            raise CheckpointError(
+                f"there is no {shown(config.features)} map with {shown(config.spread)} spread"
+            )
+        _check_backbone(config.backbone)
         return config
 
 

@@ -22,6 +22,7 @@ from labelkit.models.build import DSLPTConfig, build_dslpt
 from labelkit.models.dslpt import DSLPT
 from labelkit.models.heads import head_files, head_of, made_for
 from labelkit.models.tuned import RefinedHeads, answered
+from labelkit.nn.loading import filled, shown
 from labelkit.nn.normalize import normalize
 from labelkit.sampling import sample_crop
 
@@ -288,32 +289,34 @@ def load_refiner(path: Path, base: Mapping[str, Any], device: torch.device, dtyp
     is damaged, of another kind, or made for another model."""
     tensors, card = load_checkpoint(path)
     if card.get("kind") != KIND or not isinstance(card.get("architecture"), dict):
-        raise CheckpointError(f"{path}: holds {card.get('kind')!r}, not a refinement head")
+        raise CheckpointError(f"{path}: holds {shown(card.get('kind'))}, not a refinement head")
     if not made_for(card, base):
-        raise CheckpointError(f"{path}: was made for another model than {base.get('name')!r}")
-    config = DSLPTConfig.from_dict(card["architecture"])
-    heads = _tuned(path, tensors, config)
+        raise CheckpointError(f"{path}: was made for another model than {shown(base.get('name'))}")
     weights = {k: v for k, v in tensors.items() if not k.startswith(_TUNED)}
     try:
-        network = build_dslpt(config)
-        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
-    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path}: the tensors are not those of its architecture") from error
-    return Refiner(network, card, device, dtype, heads)
+        config = DSLPTConfig.from_dict(card["architecture"])
+        network = filled(lambda: build_dslpt(config), weights)
+        heads = _tuned(tensors, config)
+        refiner = Refiner(network, card, device, dtype, heads)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    if refiner.readout is not None and len(refiner.readout.weights) != config.dim:
+        raise CheckpointError(f"{path}: the readout of its spread does not fit its network")
+    return refiner
 
 
-def _tuned(path: Path, tensors: Mapping[str, Tensor], config: DSLPTConfig) -> RefinedHeads | None:
+def _tuned(tensors: Mapping[str, Tensor], config: DSLPTConfig) -> RefinedHeads | None:
     """What the head was fine-tuned to; raises `CheckpointError` where that does not fit its network."""
     known = [tensors.get(f"{_TUNED}{name}") for name in ("places", "weights", "spread")]
     places, weights, spread = known
     if places is None and weights is None and spread is None:
         return None
     if places is None or weights is None or spread is None:
-        raise CheckpointError(f"{path}: a part of the heads of its points is missing")
+        raise CheckpointError("a part of the heads of its points is missing")
     count = len(weights)
     wanted = ((count, 2), (count, config.dim + 3, 2), (count,))
     if tuple(tuple(tensor.shape) for tensor in (places, weights, spread)) != wanted or not (spread > 0).all():
-        raise CheckpointError(f"{path}: the heads of its points do not fit its network")
+        raise CheckpointError("the heads of its points do not fit its network")
     return RefinedHeads(places.double().numpy(), weights.float(), spread.double().numpy())
 
 
@@ -339,7 +342,7 @@ def blend_of(card: Mapping[str, Any]) -> float:
     between their answers may be better than either. Raises `CheckpointError`."""
     blend = card.get("blend", 1.0)
     if isinstance(blend, bool) or not isinstance(blend, (int, float)) or not 0 <= blend <= 1:
-        raise CheckpointError(f"the head takes {blend!r} of its steps, which is no share")
+        raise CheckpointError(f"the head takes {shown(blend)} of its steps, which is no share")
     return float(blend)
 
 

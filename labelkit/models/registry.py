@@ -23,6 +23,7 @@ from labelkit.models.refiner import KIND as HEAD
 from labelkit.models.refiner import load_refiner, refiner_beside
 from labelkit.models.tufa import TUFA
 from labelkit.models.tuned import PointHeads
+from labelkit.nn.loading import filled, shown
 from labelkit.progress import say_once
 
 __all__ = [
@@ -64,11 +65,14 @@ def load_model(
     path = find_model(name)
     tensors, card = load_checkpoint(path)
     if card.get("kind") != KIND:
-        raise CheckpointError(f"{path}: holds {card.get('kind')!r}, not a landmark model")
+        raise CheckpointError(f"{path}: holds {shown(card.get('kind'))}, not a landmark model")
     if not isinstance(card.get("name"), str) or not _NAME.fullmatch(card["name"]):
-        raise CheckpointError(f"{path}: {card.get('name')!r} is no name for a model")
+        raise CheckpointError(f"{path}: {shown(card.get('name'))} is no name for a model")
     prefix = "offsets."
     offsets = {k.removeprefix(prefix): v.double().numpy() for k, v in tensors.items() if k.startswith(prefix)}
+    odd = next((name for name, offset in offsets.items() if offset.shape[1:] != (2,)), None)
+    if odd is not None:
+        raise CheckpointError(f"{path}: the offsets of {shown(odd)} are no places on the plane")
     weights = {k: v for k, v in tensors.items() if not k.startswith((prefix, "heads."))}
     network = _network(path, card.get("architecture"), weights)
     heads = _heads(path, tensors, network)
@@ -161,14 +165,10 @@ def _network(path: Path, architecture: Any, tensors: Mapping[str, Tensor]) -> TU
     if not isinstance(architecture, dict):
         raise CheckpointError(f"{path}: the card does not say which architecture this is")
     try:
-        network = build_tufa(TUFAConfig.from_dict(architecture))
-    except (CheckpointError, AttributeError, RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: its architecture cannot be built ({error})") from error
-    try:
-        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: the tensors are not those of its architecture") from error
-    return network
+        config = TUFAConfig.from_dict(architecture)
+        return filled(lambda: build_tufa(config), tensors)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
 
 
 def _heads(path: Path, tensors: Mapping[str, Tensor], network: TUFA) -> PointHeads | None:

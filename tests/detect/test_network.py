@@ -12,6 +12,7 @@ from labelkit.detect.network import (
     overlap,
     parameter_count,
 )
+from labelkit.errors import CheckpointError
 
 TINY = FaceNetConfig(widths=(4, 8, 8, 8, 8), blocks=(0, 1, 0, 1), pyramid=8)
 
@@ -102,5 +103,5 @@ def test_the_bundled_size_is_small():
 
 def test_a_configuration_comes_back_from_a_card():
     assert FaceNetConfig.from_dict({"widths": [4, 8, 8, 8, 8], "blocks": [0, 1, 0, 1], "pyramid": 8}) == TINY
-    with pytest.raises(TypeError):
+    with pytest.raises(CheckpointError, match="cannot be built"):
         FaceNetConfig.from_dict({"depth": 3})

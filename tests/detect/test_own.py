@@ -133,9 +133,20 @@ def test_files_of_another_kind_are_refused(tmp_path):
     save_checkpoint(path, {"a": torch.zeros(1)}, {"kind": "tufa"})
     with pytest.raises(CheckpointError, match="holds 'tufa', not a face detector"):
         FaceFinder(path)
-    for architecture in ({}, {"widths": 3}, {"depth": 4}, asdict(TINY)):
+    plain = asdict(TINY)
+    for architecture, problem in (
+        (None, "cannot be built"),
+        ({"widths": 3}, "cannot be built"),
+        ({"depth": 4}, "cannot be built"),
+        ({"widths": [8]}, "another number of stages"),
+        ({}, "not those of its architecture"),
+        (plain, "not those of its architecture"),
+        (plain | {"widths": [4096] * 5, "blocks": [48] * 4}, "not those of its architecture"),
+        (plain | {"blocks": [10**9, 0, 0, 0]}, "blocks 0 is 1000000000, not a whole number from 0 to 48"),
+        (plain | {"pyramid": 2**40}, "widths 5 is"),
+    ):
         save_checkpoint(path, {"a": torch.zeros(1)}, {"kind": "detector", "architecture": architecture})
-        with pytest.raises(CheckpointError, match="cannot be built"):
+        with pytest.raises(CheckpointError, match=problem):
             FaceFinder(path)
 
 

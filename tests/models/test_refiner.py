@@ -167,6 +167,28 @@ def test_a_head_of_another_model_is_left_alone_and_told_of_once(
         load_refiner(tmp_path / FILE, other, CPU, torch.float32)
 
 
+def test_a_head_beyond_all_measure_is_refused_before_it_is_built(tmp_path: Path) -> None:
+    plain = HEAD.to_dict()
+    huge = {"dim": 4096, "layers": 48, "hidden": 16384, "heads": 8, "channels": 4096}
+    for change, problem in (
+        ({"architecture": plain | huge}, "not those of its architecture"),
+        ({"architecture": plain | {"stages": 10**9}}, "stages is 1000000000, not a whole number"),
+        ({"architecture": plain | {"samples": 10**4}}, "samples is"),
+        ({"architecture": plain | {"points": 10**9}}, "points is"),
+        ({"architecture": plain | {"window": [0, 0, 0]}}, "window is 0.0"),
+        ({"architecture": plain | {"window": [float("nan"), 0, 1]}}, "cannot be"),
+        ({"architecture": plain | {"strides": [4] * 1000}}, "cannot be"),
+        ({"architecture": plain | {"strides": [3, 5]}}, "cannot be built"),
+        ({"readout": {"constant": 0, "share": 0, "weights": [0.5]}}, "does not fit its network"),
+        ({"readout": {"constant": 10**400, "share": 0, "weights": []}}, "cannot be understood"),
+        ({"calibration": {"scale": 10**400}}, "cannot be understood"),
+    ):
+        card = {"name": "refine", "architecture": plain, "base": {"hash": "1"}, **change}
+        save_refiner(tmp_path / "head.safetensors", build_dslpt(HEAD).state_dict(), card)
+        with pytest.raises(CheckpointError, match=rf"head\.safetensors: .*{problem}"):
+            load_refiner(tmp_path / "head.safetensors", {"hash": "1"}, CPU, torch.float32)
+
+
 @pytest.mark.parametrize("blend", [2, -0.1, "much", True])
 def test_a_blend_that_is_no_share_is_refused(folder: Path, tmp_path: Path, blend: object) -> None:
     card = {"name": "refine", "architecture": HEAD.to_dict(), "base": {"hash": "1"}, "blend": blend}

@@ -12,7 +12,8 @@ import torch
 from labelkit import progress
 from labelkit.checkpoint import read_card, save_checkpoint
 from labelkit.errors import CheckpointError, InputError
-from labelkit.models import folders
+from labelkit.models import folders, registry
+from labelkit.models.build import TUFAConfig, build_tufa
 from labelkit.models.registry import (
     add_model,
     add_to_card,
@@ -107,7 +108,8 @@ def test_a_model_of_another_kind_or_shape_is_refused(write: Write, tmp_path: Pat
         ({"architecture": architecture | {"layers": 3}}, "not those of its architecture"),
         ({"architecture": architecture | {"wings": 2}}, "cannot be built"),
         ({"architecture": architecture | {"dim": 30}}, "cannot be built"),
-        ({"architecture": architecture | {"backbone": "hf-hub:a/b"}}, "cannot be built"),
+        ({"architecture": architecture | {"backbone": "hf-hub:a/b"}}, "has no backbone"),
+        ({"architecture": architecture | {"anchors": []}}, "cannot be built"),
         ({"architecture": None}, "does not say which architecture"),
         ({"name": "../../evil"}, "no name for a model"),
         ({"name": None}, "no name for a model"),
@@ -120,6 +122,49 @@ def test_a_model_of_another_kind_or_shape_is_refused(write: Write, tmp_path: Pat
         with pytest.raises(CheckpointError):
             add_model(path)
     assert list_models() == {}
+
+
+def test_a_network_beyond_all_measure_is_refused_before_it_is_built(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few bytes of a card would otherwise take all memory there is."""
+    built: list[str] = []
+
+    def build(config: TUFAConfig) -> TUFA:
+        built.append(torch.empty(0).device.type)
+        return build_tufa(config)
+
+    monkeypatch.setattr(registry, "build_tufa", build)
+    plain = load_recipe("tiny").network.to_dict()
+    for change, problem in (
+        ({"dim": 4096, "layers": 48, "hidden": 16384, "heads": 8}, "not those of its architecture"),
+        ({"backbone": "vit_gigantic_patch14_224", "encoder": "vit", "size": 224}, "not those of its"),
+        ({"layers": 10**9}, "layers is 1000000000, not a whole number from 1 to 48"),
+        ({"dim": 2**40}, "dim is"),
+        ({"hidden": 1e4}, "hidden is 10000.0"),
+        ({"size": 10**6}, "size is"),
+        ({"size": True}, "size is True"),
+        ({"heads": "6"}, "heads is '6'"),
+        ({"encoder_layers": -1}, "encoder_layers is -1"),
+        ({"ratio": float("nan")}, "ratio is nan"),
+        ({"highest": 10**400}, "highest is 1000"),
+        ({"anchors": [[0, float("inf")]]}, "anchors are at most"),
+        ({"anchors": [[0, 10**400]]}, "cannot be built"),
+        ({"anchors": [[0, 0]] * 10**5}, "anchors are at most"),
+        ({"backbone": ["x"] * 10**5}, "has no backbone"),
+    ):
+        with pytest.raises(CheckpointError, match=problem) as caught:
+            load_model(write(architecture=plain | change), device="cpu")
+        assert len(str(caught.value)) < 600
+    assert set(built) == {"meta"}
+
+
+def test_offsets_that_are_no_places_are_refused(tmp_path: Path, network: TUFA) -> None:
+    card = {"name": "odd", "architecture": load_recipe("tiny").network.to_dict()}
+    for shape in ((68, 3), (68,), (68, 2, 2)):
+        save_model(tmp_path / "odd.safetensors", network.state_dict(), {"set": torch.zeros(shape)}, card)
+        with pytest.raises(CheckpointError, match="the offsets of 'set' are no places"):
+            load_model(tmp_path / "odd.safetensors", device="cpu")
 
 
 def test_a_missing_tensor_is_refused(tmp_path: Path, network: TUFA) -> None:
