@@ -53,6 +53,13 @@ def test_what_is_doubted_a_little_everywhere_is_told_as_that(ibug68: Scheme) -> 
     assert "px" in in_words(unsure(ibug68, all=(list(range(68)), 3.0)), ibug68)
 
 
+def test_where_nearly_all_is_in_doubt_there_is_perhaps_no_face(ibug68: Scheme) -> None:
+    half = Prediction(ibug68.plane, "m@1", CROP, "ibug68", confidence=np.full(68, 0.4))
+    assert in_words(half, ibug68).startswith("mouth, 20 points")
+    none = Prediction(ibug68.plane, "m@1", CROP, "ibug68", confidence=np.full(68, 0.3))
+    assert in_words(none, ibug68) == "perhaps no face: nearly every point is in doubt"
+
+
 def test_confidence_without_spread_gives_points_without_a_length(ibug68: Scheme) -> None:
     sure = np.ones(68)
     sure[17:22] = 0.2
