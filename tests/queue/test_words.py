@@ -74,4 +74,4 @@ def test_a_model_that_says_nothing_of_the_kind_gives_no_words(ibug68: Scheme) ->
 def test_points_without_groups_are_told_by_their_side() -> None:
     plain = Scheme("plain", (Point("a", -0.4, 0.0), Point("b", -0.2, 0.1), Point("c", 0.3, 0.0)))
     assert in_words(unsure(plain, a=([0, 1], 5.0)), plain) == "right side, 2 points, about 6 px"
-    assert in_words(unsure(plain, a=([0, 1, 2], 5.0)), plain) == "face, 3 points, about 6 px"
+    assert in_words(unsure(plain, a=([0, 1, 2], 3.0)), plain) == "face, 3 points, about 4 px"
