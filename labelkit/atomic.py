@@ -12,7 +12,7 @@ import secrets
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 #: How the names of files and folders begin that are still being written.
@@ -29,19 +29,33 @@ def replacing(path: str | Path) -> Iterator[Path]:
     It lies in the same folder (made if need be) and has the same suffix, from which some
     writers take the kind of file. A link is followed, as by ``open``.
     """
-    target = Path(path).resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.parent / f"{UNFINISHED}{secrets.token_hex(8)}{target.suffix}"
+    with replacing_all(path) as (draft,):
+        yield draft
+
+
+@contextmanager
+def replacing_all(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
+    """As `replacing`, for files that belong together: all are on the disk before the first gets its
+    name, which they get in the given order. So a full disk leaves all of them as they were."""
+    targets = [Path(path).resolve() for path in paths]
+    drafts = [target.parent / f"{UNFINISHED}{secrets.token_hex(8)}{target.suffix}" for target in targets]
     try:
-        with _called(path, draft):
-            yield draft
-            if target.exists():
-                shutil.copymode(target, draft)
-            _sync_file(draft)
-            draft.replace(target)
+        with ExitStack() as names:
+            for path, target, draft in zip(paths, targets, drafts, strict=True):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                names.enter_context(_called(path, draft))
+            yield tuple(drafts)
+            for target, draft in zip(targets, drafts, strict=True):
+                if target.exists():
+                    shutil.copymode(target, draft)
+                _sync_file(draft)
+            for target, draft in zip(targets, drafts, strict=True):
+                draft.replace(target)
     finally:
-        draft.unlink(missing_ok=True)
-    _sync_folder(target.parent)
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
+    for folder in dict.fromkeys(target.parent for target in targets):
+        _sync_folder(folder)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -35,10 +35,11 @@ class _File(Guarded):
                 except StreamClosedError:
                     return
 
-    async def picture(self, make: Callable[[], Path]) -> None:
-        """Send the JPEG file that ``make`` gives; the browser may keep it, its address has a version."""
+    async def picture(self, make: Callable[[], Path | bytes]) -> None:
+        """Send the JPEG file, or its content, that ``make`` gives; the browser may keep it, its address
+        has a version."""
         try:
-            path = await IOLoop.current().run_in_executor(self.shared.decoders, make)
+            picture = await IOLoop.current().run_in_executor(self.shared.decoders, make)
         except ImageError as error:
             raise HTTPError(404, reason=_line(error.problem)) from error
         except LabelkitError as error:
@@ -46,7 +47,10 @@ class _File(Guarded):
         self.set_header("Content-Type", "image/jpeg")
         kept = "private, max-age=31536000, immutable" if self.get_query_argument("v", "") else "no-cache"
         self.set_header("Cache-Control", kept)
-        await self.send(path)
+        if isinstance(picture, Path):
+            await self.send(picture)
+        else:
+            self.finish(picture)
 
     def side(self, default: int) -> int:
         """How large a picture is wanted: one of a few sizes."""
@@ -62,7 +66,7 @@ class PhotoHandler(_File):
     async def get(self, number: str) -> None:
         side, shared = self.side(SIDES[0]), self.shared
 
-        def make() -> Path:
+        def make() -> Path | bytes:
             return shared.thumbnails.photo(shared.project.store.image(int(number)), side)
 
         await self.picture(make)
@@ -74,7 +78,7 @@ class FaceHandler(_File):
     async def get(self, number: str) -> None:
         side, shared = self.side(SIDES[0]), self.shared
 
-        def make() -> Path:
+        def make() -> Path | bytes:
             store = shared.project.store
             face = store.face(int(number))
             crop = face_crop(face, store.current(face.id, fill=True))

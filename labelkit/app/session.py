@@ -38,6 +38,9 @@ PAGES = {
 #: The states in which a face waits for a person.
 WAITING = (FaceState.RETURNED, FaceState.PREDICTED, FaceState.IN_PROGRESS, FaceState.TODO)
 
+#: How long what somebody clicks waits for other writers, in seconds: everybody's page waits with it.
+_HURRY = 1.0
+
 _LOOK = 2000  # milliseconds between two looks at the project
 
 
@@ -112,7 +115,8 @@ class Session:
 
         def safe(*arguments: Any, **options: Any) -> None:
             try:
-                call(*arguments, **options)
+                with self.project.store.patience(_HURRY):
+                    call(*arguments, **options)
             except Exception as error:  # noqa: BLE001 - the person is told, and `problem` logs it
                 self.tell(problem(error), "bad")
 
@@ -189,6 +193,8 @@ def problem(error: Exception) -> str:
     """What went wrong, in one line; what nobody expected is told in full in the log."""
     if isinstance(error, LabelkitError):
         return str(error)
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"  # a full disk, say
     _log.error("in the app: %s", error, exc_info=error)
     return f"Something went wrong ({type(error).__name__}: {error}); more on it in the terminal"
 

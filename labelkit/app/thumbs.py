@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -26,38 +28,43 @@ _ROOM = 0.28
 
 
 class Thumbnails:
-    """Makes and keeps them. The folder can be deleted at any time."""
+    """Makes and keeps them, as far as there is room. The folder can be deleted at any time."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
         self._folder = project.folder / "cache" / "thumbs"
 
-    def photo(self, image: StoredImage, side: int) -> Path:
-        """The JPEG file of a photo with its longer side at ``side``; raises `ImageError`."""
+    def photo(self, image: StoredImage, side: int) -> Path | bytes:
+        """The JPEG file of a photo with its longer side at ``side``, its content where there is no room for
+        a file; raises `ImageError`."""
         file = self._project.image(image.path)
         name = f"p{side}-{version(image)}-{image.id}.jpg"
         return self._kept(image.id, name, lambda: file.thumbnail(side))
 
-    def face(self, image: StoredImage, crop: Crop, side: int) -> Path:
-        """The JPEG file of the square ``crop`` of a photo, ``side`` px wide; raises `ImageError`."""
+    def face(self, image: StoredImage, crop: Crop, side: int) -> Path | bytes:
+        """As `photo`, of the square ``crop`` of a photo, ``side`` px wide."""
         file = self._project.image(image.path)
         place = "_".join(f"{value:.0f}" for value in square(crop))
         name = f"f{side}-{version(image)}-{image.id}-{place}.jpg"
         return self._kept(image.id, name, lambda: sample_crop(file.load(), crop, side)[0])
 
-    def _kept(self, image: int, name: str, make: Callable[[], RGBImage]) -> Path:
+    def _kept(self, image: int, name: str, make: Callable[[], RGBImage]) -> Path | bytes:
         path = self._folder / f"{image % 100:02d}" / name
         if path.is_file():
             return path
-        picture = Image.fromarray(make())
-        path.parent.mkdir(parents=True, exist_ok=True)
+        content = io.BytesIO()
+        Image.fromarray(make()).save(content, format="JPEG", quality=_QUALITY)
         # Whole or absent, but not forced onto the disk: what a crash takes is made again.
         draft = path.with_name(f".{secrets.token_hex(8)}")
         try:
-            picture.save(draft, format="JPEG", quality=_QUALITY)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(content.getbuffer())
             draft.replace(path)
+        except OSError:  # the disk is full, or not ours to write
+            return content.getvalue()
         finally:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
         return path
 
 

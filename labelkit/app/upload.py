@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -51,6 +52,7 @@ class UploadHandler(Guarded):
 
     _counted = False
     _file: BinaryIO | None = None
+    _failed: OSError | None = None
 
     def prepare(self) -> None:
         super().prepare()
@@ -78,13 +80,21 @@ class UploadHandler(Guarded):
         self._file = self._draft.open("wb")
 
     def data_received(self, chunk: bytes) -> None:
-        if self._file is not None:  # else the browser has gone away meanwhile
+        if self._file is not None and self._failed is None:  # else the browser has gone away meanwhile
             self._size += len(chunk)
-            self._file.write(chunk)
+            try:
+                self._file.write(chunk)
+            except OSError as error:  # told when all has come: nobody listens before
+                self._failed = error
 
     def post(self, kind: str) -> None:
         if self._file is not None:
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as error:
+                self._failed = error
+        if self._failed is not None:
+            raise HTTPError(507, reason=f"The file cannot be kept here ({self._failed.strerror})")
         if kind == "photo":
             try:
                 _ = ImageFile(self._draft).size
@@ -107,7 +117,8 @@ class UploadHandler(Guarded):
             self.shared.uploads.end()
         file, self._file = self._file, None
         if file is not None:
-            file.close()
+            with suppress(OSError):  # what was still to be written found no room
+                file.close()
             self._draft.unlink(missing_ok=True)
 
 

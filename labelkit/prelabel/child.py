@@ -7,7 +7,6 @@ through the job. What is worth keeping beyond that, it leaves in ``cache/prelabe
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from labelkit import atomic
-from labelkit.errors import LabelkitError
 from labelkit.geometry import Box
 from labelkit.images import ImageFile
 from labelkit.prediction import Model
@@ -25,13 +23,11 @@ from labelkit.prelabel.runner import KIND
 from labelkit.prelabel.work import Predict, Result, Tally, prelabel
 from labelkit.scheme import Scheme
 from labelkit.store import Job, Store
-from labelkit.store.process import database, report_path
+from labelkit.store.process import database, give_up, report_path
 from labelkit.store.pulse import Pulse
 
 #: What is kept of a model's card beside the project: enough to say whose labels these are.
 _CARD = ("name", "hash", "date", "title", "description", "terms", "data")
-
-_log = logging.getLogger("labelkit.prelabel")
 
 
 @dataclass(frozen=True)
@@ -54,18 +50,14 @@ def work(folder: Path, job_id: int, load: Callable[[Mapping[str, Any]], Loaded])
             with Pulse(store, job) as pulse:
                 pulse.stop_on_signals()
                 tally, model = _run(store, folder, job, pulse, load)
-        except LabelkitError as error:
-            store.jobs.fail(job, str(error))
-            return False
+            if tally.cancelled:
+                store.jobs.cancel(job.id)
+            text = json.dumps({"model": model.id, "terms": str(model.card.get("terms", "")), **asdict(tally)})
+            atomic.write_text(report_path(folder, KIND, job.id), text)
+            store.jobs.finish(job, f"{tally.faces} faces in {tally.photos} photos")
         except Exception as error:  # noqa: BLE001 - the user shall be told, whatever it is
-            _log.exception("prelabelling failed")
-            store.jobs.fail(job, f"{type(error).__name__}: {error} (details in the log beside the report)")
+            give_up(store, job, error)
             return False
-        if tally.cancelled:
-            store.jobs.cancel(job.id)
-        text = json.dumps({"model": model.id, "terms": str(model.card.get("terms", "")), **asdict(tally)})
-        atomic.write_text(report_path(folder, KIND, job.id), text)
-        store.jobs.finish(job, f"{tally.faces} faces in {tally.photos} photos")
         return True
 
 

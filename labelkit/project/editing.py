@@ -50,6 +50,10 @@ from labelkit.store import (
 _AHEAD = 100
 _PATIENCE = 5.0
 
+#: How long a save waits for other writers, in seconds: everybody's page waits with it, and the browser
+#: tries again by itself.
+_HURRY = 0.5
+
 #: Commands after which a face stays open.
 _STAYING = ("comment", "keep", "take", "predict")
 
@@ -286,7 +290,7 @@ class Desk:
 
     def record(self, entry: str, kind: Kind, sheet: Sheet, edit: Edit) -> Reply:
         face_id, journals = int(sheet.key), self._store.journal
-        with self._store.together():
+        with self._store.patience(_HURRY), self._store.together():
             if not journals.claim(entry):
                 return Reply(fresh=False)
             face = self._face(sheet.key)
@@ -307,7 +311,7 @@ class Desk:
     def decide(self, entry: str, command: Mapping[str, Any], sheet: Sheet) -> Reply:
         if command.get("name") == "predict" and self._predict is None:
             raise InputError("no model is at hand here; labelkit prelabel places the points of new faces")
-        with self._store.together():
+        with self._store.patience(_HURRY), self._store.together():
             if not self._store.journal.claim(entry):
                 return Reply(fresh=False)
             face = self._face(sheet.key)

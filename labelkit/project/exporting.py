@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from labelkit import __version__
-from labelkit.atomic import replacing, replacing_folder
+from labelkit.atomic import replacing_all, replacing_folder
 from labelkit.dataset import Dataset, Sample
 from labelkit.dataset.parts import By, divide, shares_of
 from labelkit.errors import InputError
@@ -272,5 +272,5 @@ def _drafts(out: Path, side: Path, whole: bool) -> Iterator[tuple[Path, Path]]:
             yield folder, folder / SIDE
     else:
         # The side file first: labels without it would hide which of them are predictions.
-        with replacing(out) as file, replacing(side) as beside:
+        with replacing_all(side, out) as (beside, file):
             yield file, beside

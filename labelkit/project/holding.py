@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable
 
+from labelkit.errors import StoreError
 from labelkit.store import Store
 from labelkit.store.leases import SECONDS
+
+#: How long it is waited for other writers, in seconds: somebody wants to see a face.
+_HURRY = 0.25
+
+_log = logging.getLogger("labelkit")
 
 
 class Hold:
     """What one editor of ``author`` holds. Leases that were taken a moment ago are not asked for
-    again: an editor asks for the next face many times."""
+    again: an editor asks for the next face many times.
+
+    Where the disk is full or the database busy, faces can be looked at all the same: one that nobody
+    else holds then counts as ours until that can be written down."""
 
     def __init__(self, store: Store, author: str) -> None:
-        self._leases, self._author = store.leases, author
+        self._store, self._leases, self._author = store, store.leases, author
         self._taken: dict[int, float] = {}
 
     def take(self, face_id: int) -> bool:
@@ -34,7 +44,11 @@ class Hold:
         """Give faces back, as far as they are held here."""
         ours = [face_id for face_id in face_ids if self._taken.pop(face_id, None) is not None]
         if ours:
-            self._leases.release(self._author, ours)
+            try:
+                with self._store.patience(_HURRY):
+                    self._leases.release(self._author, ours)
+            except StoreError as error:  # they end by themselves
+                _log.warning("%s", error)
 
     def leave(self) -> None:
         """Give everything back that is held here."""
@@ -46,7 +60,12 @@ class Hold:
         return "" if lease is None or lease.holder == self._author else lease.holder
 
     def _take(self, face_ids: list[int]) -> list[int]:
-        ours = self._leases.take(face_ids, self._author)
+        try:
+            with self._store.patience(_HURRY):
+                ours = self._leases.take(face_ids, self._author)
+        except StoreError as error:
+            _log.warning("%s", error)
+            return [face_id for face_id in face_ids if not self.other(face_id)]
         self._taken |= dict.fromkeys(ours, time.monotonic())
         for face_id in face_ids:
             if face_id not in ours:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,8 @@ from labelkit.scheme.change import SchemeChange, plan_change
 from labelkit.store import Event, FaceState, Job, NewFace, SchemeRevision, SchemeSwitch, Store, StoredFace
 
 _PAGE = 1000
+
+_log = logging.getLogger("labelkit")
 
 
 def _ignore(*_: object) -> None:
@@ -418,7 +421,10 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         return {"images": str(self.images), "model": name, **options}
 
     def _switched(self, switch: SchemeSwitch) -> SchemeSwitch:
-        keep_scheme(self.folder, switch.revision)
+        try:
+            keep_scheme(self.folder, switch.revision)
+        except OSError as error:  # the project reads the database, where the change is by now
+            _log.warning("%s: %s; the scheme is changed all the same", error.filename, error.strerror)
         return switch
 
     def _to(self, face: Face, state: FaceState, author: str, reason: str) -> StoredFace:

@@ -1,16 +1,19 @@
 """The SQLite file: connections, transactions, and errors in one line.
 
 WAL lets readers go on while somebody writes; ``synchronous=FULL`` brings every commit to the disk
-before it is acknowledged; a writer waits up to 30 s for another one.
+before it is acknowledged; a writer waits up to 30 s for another one, and in between (`Database.patience`)
+less, where a whole server would wait with it.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -23,6 +26,13 @@ from labelkit.errors import InputError, StoreError
 #: How long a writer waits for another one, in seconds.
 BUSY_SECONDS = 30
 
+#: Who has little patience, and has waited in vain, does not wait again within so many seconds.
+_AGAIN = 1.0
+
+#: Where less is free, in bytes, the disk is full, whatever SQLite makes of it: it may call a file that
+#: cannot be made one that cannot be opened.
+_ROOM = 64 * 1024
+
 #: Marks the file as ours in its header ("lkit"), so that no other database is ever altered.
 APPLICATION_ID = 0x6C6B6974
 
@@ -33,16 +43,18 @@ _PRAGMAS = (
     "PRAGMA recursive_triggers = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cache_size = -16000",
+    # The WAL grows while a reader needs what is in it; afterwards the disk gets that back.
+    "PRAGMA journal_size_limit = 16000000",
 )
 
 _PROBLEMS = {
     sqlite3.SQLITE_FULL: "the disk is full; nothing has been changed",
-    sqlite3.SQLITE_BUSY: f"another program has kept it locked for {BUSY_SECONDS} s; nothing has been changed",
+    sqlite3.SQLITE_BUSY: "another program has kept it locked for too long; nothing has been changed",
     sqlite3.SQLITE_READONLY: "cannot be written (it is read-only)",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened",
     sqlite3.SQLITE_CORRUPT: "is damaged; restore a backup copy",
     sqlite3.SQLITE_NOTADB: "is no labelkit database",
-    sqlite3.SQLITE_IOERR: "the disk reports an error; nothing has been changed",
+    sqlite3.SQLITE_IOERR: "the disk reports an error (or a limit to files); nothing has been changed",
     sqlite3.SQLITE_TOOBIG: "a value is too large; nothing has been changed",
 }
 
@@ -64,15 +76,17 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._reader = _engine(path)
+        self._reader = _engine(path, self._wait)
         # The same connections; `_begin` looks at the option.
         self._writer = self._reader.execution_options(labelkit_write=True)
         self._mine = threading.local()
+        self._in_vain = -_AGAIN
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction in which nothing changes, not even by other processes."""
         if (outer := self._outer) is not None:
+            self._check_goes_on(outer)
             yield outer
             return
         with in_one_line(self.path), self._reader.begin() as connection:
@@ -83,11 +97,43 @@ class Database:
         """A transaction that is on the disk when the block ends, and undone when it raises."""
         if (outer := self._outer) is not None:
             # What is undone alone when it raises: the rest of the outer one may go on.
-            with in_one_line(self.path), outer.begin_nested():
-                yield outer
+            self._check_goes_on(outer)
+            with in_one_line(self.path):
+                inner = outer.begin_nested()
+                try:
+                    yield outer
+                except BaseException:
+                    if _in_transaction(outer):
+                        inner.rollback()
+                    raise
+                inner.commit()
             return
         with in_one_line(self.path), self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Let what this thread writes in the block wait only so long for another writer, and not at all
+        where somebody has just waited in vain: for a thread that keeps many people waiting."""
+        before = getattr(self._mine, "patience", None)
+        self._mine.patience = seconds
+        try:
+            yield
+        except StoreError as error:
+            cause = error.__cause__
+            busy = isinstance(cause, DBAPIError) and _code(cause.orig) == sqlite3.SQLITE_BUSY
+            if busy and self._wait() > 0:
+                self._in_vain = time.monotonic()
+            raise
+        finally:
+            self._mine.patience = before
+
+    def _wait(self) -> float:
+        """How long this thread's next transaction waits for another writer, in seconds."""
+        patience: float | None = getattr(self._mine, "patience", None)
+        if patience is None:
+            return BUSY_SECONDS
+        return 0.0 if time.monotonic() - self._in_vain < _AGAIN else patience
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -99,8 +145,15 @@ class Database:
             self._mine.connection = connection
             try:
                 yield
+                self._check_goes_on(connection)
             finally:
                 self._mine.connection = None
+
+    def _check_goes_on(self, outer: Connection) -> None:
+        """Raise `StoreError` where SQLite itself has ended the transaction of `together`, with all that was
+        done in it, as it does on a full disk: what came then would be stored alone."""
+        if not _in_transaction(outer):
+            raise StoreError(self.path, "an error of the disk has undone all of it; nothing has been changed")
 
     @property
     def _outer(self) -> Connection | None:
@@ -128,7 +181,7 @@ class Database:
         self._reader.dispose()
 
 
-def _engine(path: Path) -> Engine:
+def _engine(path: Path, wait: Callable[[], float]) -> Engine:
     engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=QueuePool, max_overflow=20)
 
     @event.listens_for(engine, "connect")
@@ -141,6 +194,8 @@ def _engine(path: Path) -> Engine:
         # IMMEDIATE waits for its turn at once. A deferred transaction that comes to write after
         # it has read may fail without waiting, because its view is out of date.
         write = connection.get_execution_options().get("labelkit_write", False)
+        if write:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(wait() * 1000)}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
@@ -153,9 +208,9 @@ def in_one_line(path: Path) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StoreError(path, _problem(error.orig)) from error
+        raise StoreError(path, _problem(path, error.orig)) from error
     except sqlite3.Error as error:
-        raise StoreError(path, _problem(error)) from error
+        raise StoreError(path, _problem(path, error)) from error
     except PoolTimeoutError as error:
         raise StoreError(path, "too many threads use it at the same time") from error
     except OSError as error:
@@ -164,7 +219,25 @@ def in_one_line(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: a number is too large ({error})") from error
 
 
-def _problem(error: BaseException | None) -> str:
-    # The low byte is the kind of error, the rest its variant.
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+def _problem(path: Path, error: BaseException | None) -> str:
+    code = _code(error)
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and is_full(path.parent):
+        code = sqlite3.SQLITE_FULL
     return _PROBLEMS.get(code, f"the database refuses this: {error}")
+
+
+def _in_transaction(connection: Connection) -> bool:
+    raw = connection.connection.driver_connection
+    return isinstance(raw, sqlite3.Connection) and raw.in_transaction
+
+
+def _code(error: BaseException | None) -> int:
+    # The low byte is the kind of error, the rest its variant.
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk on which ``folder`` is has no room for even a small file."""
+    with suppress(OSError):
+        return shutil.disk_usage(folder).free < _ROOM
+    return False

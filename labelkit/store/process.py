@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from labelkit.errors import InputError, LabelkitError
+from labelkit.errors import InputError, LabelkitError, StoreError
+from labelkit.store.database import is_full
 from labelkit.store.store import Store
 from labelkit.store.values import Job, JobState
 
@@ -24,6 +26,8 @@ _GRACE = 60.0
 
 #: By how much a job stands back where the cores do not suffice: people who label go before it.
 _NICER = 5
+
+_log = logging.getLogger("labelkit.store")
 
 
 def database(folder: Path) -> Path:
@@ -39,6 +43,22 @@ def report_path(folder: Path, kind: str, job: int) -> Path:
 def log_path(folder: Path, kind: str, job: int) -> Path:
     """What the job's process said."""
     return folder / "cache" / f"{kind}-{job}.log"
+
+
+def give_up(store: Store, job: Job, error: Exception) -> None:
+    """Write down, for the user and in one line, why this process ends its job; where the disk has no room
+    even for that, into the job's log."""
+    if isinstance(error, LabelkitError):
+        said = str(error)
+    elif isinstance(error, OSError) and error.strerror:
+        said = f"{error.filename or store.path.parent}: {error.strerror}"
+    else:
+        _log.error("a job failed", exc_info=error)
+        said = f"{type(error).__name__}: {error} (details in the log beside the report)"
+    try:
+        store.jobs.fail(job, said)
+    except StoreError as problem:
+        _log.error("%s (%s)", said, problem)
 
 
 class ChildJob:
@@ -109,7 +129,10 @@ class ChildJob:
 
     def stop(self) -> None:
         """Ask the job to stop, and wait until it has; what is done is kept."""
-        self.job = self._store.jobs.cancel(self.job.id)
+        try:
+            self.job = self._store.jobs.cancel(self.job.id)
+        except StoreError:  # nothing can be written: a signal asks as well
+            self._process.terminate()
         try:
             self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:
@@ -120,6 +143,11 @@ class ChildJob:
         path = report_path(self._folder, self.kind, self.job.id)
         if self.job.state is JobState.FAILED:
             raise InputError(self.job.message)
+        if self._process.returncode != 0 and is_full(self._folder):
+            raise StoreError(
+                self._folder,
+                f"the disk is full; what {self.what} had done is kept, and running it again goes on",
+            )
         if self._process.returncode != 0 or not path.is_file():
             raise LabelkitError(
                 f"{self.what} ended before its time (exit status {self._process.returncode}); what was "

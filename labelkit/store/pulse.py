@@ -7,7 +7,7 @@ import signal
 import threading
 from types import FrameType
 
-from labelkit.errors import LabelkitError
+from labelkit.errors import LabelkitError, StoreError
 from labelkit.store.store import Store
 from labelkit.store.values import Job
 
@@ -67,7 +67,10 @@ class Pulse(threading.Thread):
         done, total = self._done or (None, None)
         try:
             job = self._store.jobs.beat(self._job, done, total, self._message)
-        except LabelkitError as error:  # taken over by another process, or the disk is full
+        except StoreError as error:  # the disk is full, or somebody is busy: the next beat may do
+            _log.warning("%s", error)
+            return
+        except LabelkitError as error:  # taken over by another process
             _log.error("%s", error)
             self.stop.set()
             return

@@ -97,6 +97,12 @@ class Store(
         does. A call that raises leaves nothing behind even where the block goes on without it."""
         return self._database.together()
 
+    def patience(self, seconds: float) -> AbstractContextManager[None]:
+        """Let what this thread writes in the block wait only so long for another writer (by default 30 s),
+        and not at all within a second after somebody has waited in vain: for the one thread of a server
+        on whom everybody's page depends."""
+        return self._database.patience(seconds)
+
     @property
     def path(self) -> Path:
         """The database's file."""

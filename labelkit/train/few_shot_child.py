@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from torch import Tensor
 
 from labelkit import __version__, atomic
 from labelkit.dataset import Sample
-from labelkit.errors import CheckpointError, ImageError, InputError, LabelkitError
+from labelkit.errors import CheckpointError, ImageError, InputError
 from labelkit.geometry import Box
 from labelkit.images import image_below
 from labelkit.landmarks import Landmarks, State
@@ -34,7 +33,7 @@ from labelkit.models.refiner import Refiner, save_refiner
 from labelkit.models.registry import load_model, save_model
 from labelkit.scheme import Scheme
 from labelkit.store import FINISHED, FaceState, Job, Store, StoredFace
-from labelkit.store.process import database, report_path
+from labelkit.store.process import database, give_up, report_path
 from labelkit.store.pulse import Pulse
 from labelkit.train.few_shot import END_TO_END, Tuned, TuneProgress, fine_tune
 from labelkit.train.few_shot_files import COLUMNS, KIND, curve_path
@@ -47,8 +46,6 @@ _TAUGHT = (*FINISHED, FaceState.PREDICTED, FaceState.IN_PROGRESS)
 #: What is known of the network holds for that of another training no more.
 _STALE = ("measured", "metrics", "uses", "title", "description", "hash", "kind")
 
-_log = logging.getLogger("labelkit.train")
-
 
 def work(folder: Path, job_id: int) -> bool:
     """Do a job of the project in ``folder``; whether it ended well (stopped when asked is well)."""
@@ -58,17 +55,13 @@ def work(folder: Path, job_id: int) -> bool:
             with Pulse(store, job) as pulse:
                 pulse.stop_on_signals()
                 report = _run(store, folder, job, pulse)
-        except LabelkitError as error:
-            store.jobs.fail(job, str(error))
-            return False
+            if report["cancelled"]:
+                store.jobs.cancel(job.id)
+            atomic.write_text(report_path(folder, KIND, job.id), json.dumps(report))
+            store.jobs.finish(job, report["name"] or "stopped before there was anything to keep")
         except Exception as error:  # noqa: BLE001 - the user shall be told, whatever it is
-            _log.exception("fine-tuning failed")
-            store.jobs.fail(job, f"{type(error).__name__}: {error} (details in the log beside the report)")
+            give_up(store, job, error)
             return False
-        if report["cancelled"]:
-            store.jobs.cancel(job.id)
-        atomic.write_text(report_path(folder, KIND, job.id), json.dumps(report))
-        store.jobs.finish(job, report["name"] or "stopped before there was anything to keep")
         return True
 
 
