@@ -11,16 +11,40 @@
     └── UnavailableError        a part that is not installed, not cached or not reachable
 
 Every message is one line that says which file is meant and what is wrong with it, so
-that a command can print it as it is.
+that a command can print it as it is: whatever a hostile file put into it (`one_line`).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+#: The longest message, in characters: two paths and a sentence.
+LONGEST = 1200
+
+
+def one_line(text: str) -> str:
+    """``text`` as one line that every terminal and log can hold.
+
+    Line breaks and tabs become blanks. What steers a terminal, turns the direction of writing or is
+    half a character is spelt as in Python (``\\x1b``). Of a very long text the middle is left out.
+    """
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else _spelt(letter) for letter in text)
+    if len(text) > LONGEST:
+        half = LONGEST // 2 - 2
+        text = f"{text[:half]} .. {text[-half:]}"
+    return text
+
+
+def _spelt(letter: str) -> str:
+    return " " if letter in "\r\n\t" else letter.encode("unicode_escape").decode()
+
 
 class LabelkitError(Exception):
     """Base of everything that labelkit raises on purpose."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message))
 
 
 class InputError(LabelkitError, ValueError):
@@ -37,7 +61,7 @@ class FormatError(InputError):
     def __init__(self, path: str | Path, problem: str, line: int | None = None) -> None:
         self.path = Path(path)
         self.line = line
-        self.problem = problem
+        self.problem = one_line(problem)
         where = f"{path}:{line}" if line is not None else f"{path}"
         super().__init__(f"{where}: {problem}")
 
@@ -47,7 +71,7 @@ class ImageError(InputError):
 
     def __init__(self, path: str | Path, problem: str) -> None:
         self.path = Path(path)
-        self.problem = problem
+        self.problem = one_line(problem)
         super().__init__(f"{path}: {problem}")
 
 
@@ -68,7 +92,7 @@ class StoreError(LabelkitError):
 
     def __init__(self, path: str | Path, problem: str) -> None:
         self.path = Path(path)
-        self.problem = problem
+        self.problem = one_line(problem)
         super().__init__(f"{path}: {problem}")
 
 

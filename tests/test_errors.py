@@ -52,3 +52,27 @@ def test_a_store_error_names_the_database_and_is_not_about_input() -> None:
     assert str(error) == "work/labelkit.db: is damaged"
     assert (error.path, error.problem) == (Path("work/labelkit.db"), "is damaged")
     assert not isinstance(error, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a.jpg: is missing", "a.jpg: is missing"),
+        ("two\nlines\tand a tab", "two lines and a tab"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("half \ud800, turned \u202egpj.a", "half \\ud800, turned \\u202egpj.a"),
+        ("Zoë 顔.jpg", "Zoë 顔.jpg"),
+    ],
+)
+def test_a_message_is_one_line_whatever_a_hostile_file_put_into_it(text: str, line: str) -> None:
+    assert str(errors.InputError(text)) == line
+    assert str(errors.ImageError(text, text)) == f"{line}: {line}"
+    assert errors.FormatError("x", text).problem == line
+
+
+def test_a_very_long_message_loses_its_middle() -> None:
+    error = errors.FormatError("faces.csv", "x" * 100_000 + " is no point")
+    assert len(str(error)) <= errors.LONGEST
+    assert str(error).startswith("faces.csv: xxx")
+    assert str(error).endswith("xxx is no point")
+    assert len(error.problem) <= errors.LONGEST

@@ -9,6 +9,7 @@ import json
 import operator
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,20 @@ def load_scheme(scheme: str | Path | Scheme) -> Scheme:
     if isinstance(scheme, Scheme):
         return scheme
     if isinstance(scheme, str) and scheme in builtin_schemes():
-        return read_scheme(_builtin_folder() / f"{scheme}.json")
+        place = _builtin_folder() / f"{scheme}.json"
+        return _builtin(place, place.stat().st_mtime_ns)
     path = Path(scheme)
     if path.suffix != ".json" and not path.exists():
         known = ", ".join(builtin_schemes())
         raise SchemeError(
             f"no scheme is called {str(scheme)!r}; built in are {known}; else give a .json file"
         )
+    return read_scheme(path)
+
+
+@lru_cache(maxsize=32)
+def _builtin(path: Path, changed: int) -> Scheme:
+    """A built-in scheme as its file was at the time ``changed``: readers ask for all of them, often."""
     return read_scheme(path)
 
 
@@ -118,6 +126,7 @@ def _ends(value: Sequence[Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return first, second
 
 
+@cache
 def _builtin_folder() -> Path:
     """``schemes/`` inside the installed package, or beside it in an editable install."""
     inside = Path(str(resources.files("labelkit"))) / "schemes"
