@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from labelkit.landmarks import Face
 from labelkit.project import Project
 from labelkit.project.backup import restore
 from labelkit.project.editing import open_desk
+from labelkit.project.judging import fresh_oddities
 from labelkit.scheme import load_scheme
 from labelkit.scheme.edit import remove_points
 from labelkit.store import FaceState, database
@@ -203,7 +205,7 @@ def test_an_editor_keeps_what_found_no_room_and_saves_it_by_itself(project: Proj
     while not page.send():
         page.drag(float(page.seq))
         assert page.seq < 2000
-    assert "the disk is full" in page.traits["status"]["problem"]
+    assert page.traits["status"]["problem"] == "the disk is full"
     waiting = page.entries[0]["edit"]["after"]["xy"]["1"][0]
     page.add("command", command={"name": "accept"})
     assert page.send() == 2
@@ -228,6 +230,33 @@ def test_a_page_opens_on_a_full_disk(project: Project) -> None:
     page.add("hello")
     page.send()
     assert len(page.traits["faces"]) >= 2
+
+
+def test_odd_shapes_are_looked_at_without_room_to_keep_them(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise StoreError(project.store.path, "the disk is full")
+
+    monkeypatch.setattr(project.store, "set_oddities", refuse)
+    assert fresh_oddities(project.store) == []
+    monkeypatch.undo()
+    assert len(fresh_oddities(project.store)) == PHOTOS
+
+
+def test_a_transaction_that_the_disk_undid_is_not_gone_on_with(project: Project) -> None:
+    """What came after that would be stored alone, and acknowledged together with what is lost."""
+    limit_pages(project, 0)
+    before = project.store.position()
+    with pytest.raises(StoreError, match="nothing has been changed"), project.store.together():
+        project.comment(Face("1.png"), "first", "ann")
+        with suppress(StoreError):
+            for _ in range(500):
+                project.comment(Face("0.png"), "x" * 5000, "ann")
+        limit_pages(project, 1_000_000)
+        project.comment(Face("2.png"), "last", "ann")
+    assert project.store.position() == before
+    project.comment(Face("1.png"), "again", "ann")
 
 
 def test_small_pictures_are_shown_without_room_to_keep_them(

@@ -26,7 +26,7 @@ from typing import Any, Literal, Protocol
 
 from labelkit.editor.edits import MAX_NAME, Edit, Patch, as_object, as_text, read_edit
 from labelkit.editor.payload import Crossed, Neighbours, Sheet, face_payload, scheme_payload, standing
-from labelkit.errors import InputError, LabelkitError
+from labelkit.errors import InputError, LabelkitError, StoreError
 
 #: How many photos the browser is sent ahead and keeps: this one, two to come, the one before.
 PHOTOS = 4
@@ -173,6 +173,11 @@ class EditSession:
         with self._lock:
             try:
                 self._handle(*_read_outbox(outbox))
+            except StoreError as error:
+                # Where the project lies is no news for a labeller, and would stand before what is.
+                if any(self._acknowledged.values()):
+                    self._push({"acknowledged": dict(self._acknowledged)})
+                self._tell(problem=error.problem.partition(";")[0])
             except LabelkitError as error:
                 self._tell(problem=str(error))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations, islice
 
 import numpy as np
 
+from labelkit.errors import StoreError
 from labelkit.geometry import Array
 from labelkit.landmarks import Face
 from labelkit.quality import Agreement, compare_people, find_oddities
@@ -23,6 +25,8 @@ JUDGED = tuple(state for state in FaceState if state not in _SET_ASIDE)
 CHANGED = 0.02
 
 _CHUNK = 500
+
+_log = logging.getLogger("labelkit")
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,10 @@ def fresh_oddities(
     """The oddest faces in these states; compared anew if more than the share ``changed`` of the faces
     have other points since they were."""
     if store.stale_oddities() > changed:
-        renew_oddities(store)
+        try:
+            renew_oddities(store)
+        except StoreError as error:  # no room for it: what was known before is told
+            _log.warning("%s", error)
     return store.oddities(states, least, limit)
 
 

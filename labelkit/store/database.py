@@ -49,7 +49,7 @@ _PRAGMAS = (
 
 _PROBLEMS = {
     sqlite3.SQLITE_FULL: "the disk is full; nothing has been changed",
-    sqlite3.SQLITE_BUSY: "another program has kept it locked for too long; nothing has been changed",
+    sqlite3.SQLITE_BUSY: "another program keeps the database busy; nothing has been changed",
     sqlite3.SQLITE_READONLY: "cannot be written (it is read-only)",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened",
     sqlite3.SQLITE_CORRUPT: "is damaged; restore a backup copy",

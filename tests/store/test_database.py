@@ -57,7 +57,7 @@ def test_a_locked_database_says_so(store: Store, make: Any, monkeypatch: pytest.
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with Store.open(store.path) as impatient:
-        with pytest.raises(StoreError, match="another program has kept it locked"):
+        with pytest.raises(StoreError, match="another program keeps the database busy"):
             impatient.annotate(face, make.landmarks(), "me")
         assert impatient.face(face).revision == 0
         other.execute("ROLLBACK")
