@@ -18,6 +18,7 @@ from tornado.iostream import IOStream
 from tornado.web import Application, HTTPError, OutputTransform, RequestHandler
 
 from labelkit.app.guard import WHO, host_of, request_user
+from labelkit.app.policy import NOTHING, with_policy
 from labelkit.app.session import PAGES
 from labelkit.app.shared import Shared
 
@@ -34,11 +35,13 @@ _PAGES = frozenset(["/", *(f"/{name}" for name in PAGES)])
 #: ("no-referrer" would also take the origin from forms, by which they are known as ours.)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "frame-ancestors 'self'",
+    "Content-Security-Policy": NOTHING,
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+
+_POLICY = "Content-Security-Policy"
 
 #: What no address of ours holds, and what others' handlers stumble over.
 _ODD = re.compile(r"[\x00-\x1f\x7f\\]|(^|/)\.\.(/|$)|//")
@@ -118,9 +121,16 @@ class _Refused(RequestHandler):
 
 
 class _SafeHeaders(OutputTransform):
+    def __init__(self, request: HTTPServerRequest) -> None:
+        self._host = request.host  # one of our own names, or the answer is a refusal
+
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
+        if headers.get("Content-Type", "").startswith("text/html") and _POLICY not in headers:
+            page, headers[_POLICY] = with_policy(chunk, self._host)
+            if finishing and chunk:  # else this is no whole page, and stays as it is
+                chunk, headers["Content-Length"] = page, str(len(page))
         for name, value in _HEADERS.items():
             if name not in headers:
                 headers[name] = value

@@ -26,6 +26,7 @@ from labelkit.app.guard import (
     cookie_value,
     request_user,
 )
+from labelkit.app.policy import form_policy
 from labelkit.app.shared import Shared
 
 #: Whoever guesses waits so long after each wrong password, in seconds.
@@ -106,9 +107,9 @@ class LoginHandler(Guarded):
         page = Template(resources.files("labelkit.app").joinpath("static/login.html").read_text("utf-8"))
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Frame-Options", "DENY")
-        self.finish(
-            page.substitute(project=escape(self.shared.project.settings.name), problem=escape(problem))
-        )
+        told = page.substitute(project=escape(self.shared.project.settings.name), problem=escape(problem))
+        self.set_header("Content-Security-Policy", form_policy(told))
+        self.finish(told)
 
 
 class LogoutHandler(Guarded):
