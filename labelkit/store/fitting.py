@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from labelkit.errors import InputError
 from labelkit.landmarks import Landmarks, State
 from labelkit.store.values import FINISHED, FaceState, SchemeRevision, StoredFace
@@ -24,11 +22,11 @@ def check_fits(landmarks: Landmarks, scheme: SchemeRevision, face: StoredFace) -
 
 def accepted(landmarks: Landmarks, state: FaceState) -> Landmarks:
     """``landmarks`` as they are stored when the face goes to ``state``: to finish a face is to
-    confirm the points that are still ``predicted`` (one without a place as "not there")."""
+    confirm all of its points, those that the model predicted and those that the person placed (one
+    without a place as "not there")."""
     if state not in ANNOTATED:
         allowed = ", ".join(repr(one.value) for one in ANNOTATED)
         raise InputError(f"an annotated face can be {allowed}, not {state.value!r}")
     if state not in FINISHED:
         return landmarks
-    confirmed = np.where(landmarks.state == State.PREDICTED, State.CONFIRMED, landmarks.state)
-    return Landmarks(landmarks.scheme, landmarks.xy, confirmed, landmarks.visibility)
+    return Landmarks(landmarks.scheme, landmarks.xy, State.CONFIRMED, landmarks.visibility)

@@ -106,7 +106,9 @@ def taught(store: Store, images: Path, scheme: Scheme) -> tuple[list[Sample], li
     samples: list[Sample] = []
     problems: list[str] = []
     for face, landmarks in store.iter_current(_TAUGHT):
-        confirmed = landmarks.present & (landmarks.state == State.CONFIRMED)
+        # In older projects a finished face has as "placed" what its labeller had dragged.
+        least = State.PLACED if face.state in FINISHED else State.CONFIRMED
+        confirmed = landmarks.present & (landmarks.state >= least)
         if not confirmed.any():
             continue
         try:

@@ -33,7 +33,7 @@ def test_an_annotation_comes_back_as_it_was(store: Store, make: Any) -> None:
 
 
 @pytest.mark.parametrize("state", [FaceState.DONE, FaceState.REVIEWED])
-def test_finishing_a_face_confirms_its_remaining_points(store: Store, make: Any, state: FaceState) -> None:
+def test_finishing_a_face_confirms_all_of_its_points(store: Store, make: Any, state: FaceState) -> None:
     (face,) = make.faces()
     landmarks = Landmarks(
         store.scheme(),
@@ -41,7 +41,7 @@ def test_finishing_a_face_confirms_its_remaining_points(store: Store, make: Any,
         [State.PLACED, State.PREDICTED, State.PREDICTED],
     )
     saved = store.annotate(face, landmarks, "me", state=state)
-    assert saved.landmarks.state.tolist() == [State.PLACED, State.CONFIRMED, State.CONFIRMED]
+    assert saved.landmarks.state.tolist() == [State.CONFIRMED] * 3
     assert store.current(face) == saved.landmarks
     assert store.face(face).state == state
 

@@ -89,7 +89,7 @@ class Changes(RuleBasedStateMachine):
         state = FaceState.DONE if finish else FaceState.IN_PROGRESS
         self.store.annotate(self.faces[face], landmarks, "me", state=state)
         for uid, (x, given) in zip(revision.uids, values, strict=True):
-            how = State.CONFIRMED if finish and given == State.PREDICTED else given
+            how = State.CONFIRMED if finish else given
             known = self.said[face].get(uid, (None, State.PREDICTED))
             if how != State.PREDICTED or (x is not None and known[1] == State.PREDICTED):
                 self.said[face][uid] = (x, how)

@@ -154,6 +154,32 @@ def test_only_confirmed_points_are_taught_and_only_of_faces_that_are_not_in_doub
     assert {s.attributes["person"] for s in samples} == {"a.png", "d.png"}
 
 
+def test_a_point_that_was_dragged_before_the_face_was_accepted_is_taught(
+    project: Project, ibug68: Scheme
+) -> None:
+    dragged = np.where(np.arange(68) == 8, State.PLACED, State.PREDICTED)
+    project.annotate(
+        Face("a.png"),
+        Landmarks(ibug68, ibug68.plane * 40 + (62, 55), dragged),
+        author="ann",
+        state=FaceState.DONE,
+    )
+    ((sample,), _) = taught(project.store, project.images, project.scheme)
+    assert sample.landmarks is not None
+    assert sample.landmarks.present.all()
+
+
+def test_points_of_a_finished_face_are_taught_that_an_older_version_left_as_placed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, ibug68: Scheme
+) -> None:
+    monkeypatch.setattr("labelkit.store.annotations.accepted", lambda landmarks, _: landmarks)
+    older = Landmarks(ibug68, ibug68.plane * 40 + (62, 55), State.PLACED)
+    project.annotate(Face("a.png"), older, author="ann", state=FaceState.DONE)
+    project.annotate(Face("b.png"), older, author="ann", state=FaceState.IN_PROGRESS)
+    samples, _ = taught(project.store, project.images, project.scheme)
+    assert [sample.image.path.name for sample in samples] == ["a.png"]
+
+
 def test_versions_count_on_and_have_names_that_files_may_have(tmp_path: Path) -> None:
     assert _free(tmp_path, "my faces/é").name == "my-faces-0001.safetensors"
     (tmp_path / "work-0009.safetensors").touch()
