@@ -181,7 +181,8 @@ def _faces(done: int) -> str:
         few = " With so few only an offset for every point is learnt." if done < 4 else ""
         told = f"You can begin. {more}{few}"
     bar = f"<div class='bar'><i style='width:{100 * share:.0f}%;background:{kind}'></i></div>"
-    figures = parts.numbers([(f"{done:,} of {ENOUGH}", "faces that somebody has confirmed")])
+    count = f"{done:,}" if done > ENOUGH else f"{done} of {ENOUGH}"
+    figures = parts.numbers([(count, "faces that somebody has confirmed")])
     return f"<div style='display:grid;gap:12px'>{figures}{bar}<p class='muted'>{told}</p></div>"
 
 
