@@ -24,7 +24,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from labelkit import __version__
-from labelkit.atomic import UNFINISHED, replacing, replacing_folder
+from labelkit.atomic import replacing, replacing_folder
+from labelkit.drafts import UNFINISHED
 from labelkit.errors import ImageError, InputError, LabelkitError
 from labelkit.images import image_below
 from labelkit.prelabel.files import database
@@ -281,7 +282,9 @@ def _check_room(file: Path, folder: Path, entries: Mapping[str, _Entry]) -> None
         place = place.parent
     needed = sum(entry.size for entry in entries.values())
     if needed > shutil.disk_usage(place).free:
-        raise InputError(f"{folder}: {file} needs {needed / 1e6:,.0f} MB there, and the disk has less")
+        raise InputError(
+            f"{folder}: the disk is too full for {file}, which needs {needed / 1e6:,.1f} MB there"
+        )
 
 
 def _check_empty(folder: Path) -> None:
