@@ -16,16 +16,17 @@ from tornado.ioloop import IOLoop
 from tornado.web import RequestHandler
 
 from labelkit.app.guard import (
-    BROWSER,
     BROWSER_DAYS,
-    COOKIE,
-    DAYS,
     Guarded,
     browser_token,
     browser_value,
+    cookie_name,
     cookie_value,
+    is_https,
+    request_login,
     request_user,
 )
+from labelkit.app.logins import LONGEST
 from labelkit.app.policy import form_policy
 from labelkit.app.shared import Shared
 
@@ -95,12 +96,17 @@ class LoginHandler(Guarded):
             self._page("Name or password is wrong.")
             return
         attempts.accept(address, name, token)
-        secure = self.request.protocol == "https"
-        for cookie, value, days in (
-            (COOKIE, cookie_value(name, users), DAYS),
-            (BROWSER, browser_value(name, users), BROWSER_DAYS),
+        https = is_https(self.request)
+        login = self.shared.logins.begin(name, users.stamp(name))
+        for what, value, days in (
+            ("user", cookie_value(login, users, https), LONGEST / 86400),
+            ("browser", browser_value(name, users, https), BROWSER_DAYS),
         ):
-            self.set_cookie(cookie, value, expires_days=days, httponly=True, samesite="Lax", secure=secure)
+            cookie = cookie_name(users, https, what)
+            self.set_cookie(cookie, value, expires_days=days, httponly=True, samesite="Lax", secure=https)
+        former = request_login(self.request, self.shared)
+        if former is not None:
+            self.shared.logins.end(former)
         self.redirect(_inside(self.get_query_argument("next", "/")))
 
     def _page(self, problem: str) -> None:
@@ -113,12 +119,23 @@ class LoginHandler(Guarded):
 
 
 class LogoutHandler(Guarded):
-    """``/logout``."""
+    """``/logout``: a page of another server can lead here, but it takes a click to log out."""
 
     asks_user = False
 
     def get(self) -> None:
-        self.clear_cookie(COOKIE)
+        self.set_header("Cache-Control", "no-store")
+        page = resources.files("labelkit.app").joinpath("static/logout.html").read_text("utf-8")
+        self.set_header("Content-Security-Policy", form_policy(page))
+        self.finish(page)
+
+    def post(self) -> None:
+        login, users = request_login(self.request, self.shared), self.shared.users
+        if users is not None:
+            name, https = cookie_name(users, is_https(self.request)), is_https(self.request)
+            self.clear_cookie(name, secure=https, httponly=True, samesite="Lax")
+        if login is not None:
+            self.shared.logins.end(login)
         self.redirect("/login")
 
 
@@ -126,4 +143,5 @@ def _inside(url: str) -> str:
     """Where to go after the login: a path of this server, whatever the address said."""
     parts = urlsplit(url)
     inside = not parts.scheme and not parts.netloc and parts.path.startswith("/")
-    return parts.path if inside and not parts.path.startswith(("//", "/\\")) else "/"
+    plain = parts.path.isascii() and parts.path.isprintable()
+    return parts.path if inside and plain and not parts.path.startswith(("//", "/\\")) else "/"

@@ -19,11 +19,14 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 from tornado.websocket import WebSocketClosedError
 
 from labelkit.app.door import Door
-from labelkit.app.guard import BROWSER, COOKIE, is_loopback, own_hosts, page_origins
+from labelkit.app.guard import cookie_names, is_loopback, own_hosts, page_origins
 from labelkit.app.login import Gate, LoginHandler, LogoutHandler
 from labelkit.app.media import ExportHandler, FaceHandler, PhotoHandler
+from labelkit.app.pace import limit_connections
+from labelkit.app.proxy import Proxies
 from labelkit.app.session import PAGES, open_session
 from labelkit.app.shared import Shared
+from labelkit.app.sockets import LARGEST
 from labelkit.app.upload import UploadHandler
 from labelkit.app.users import FILE, Users, read_users
 from labelkit.errors import InputError
@@ -39,7 +42,11 @@ _CALM = 12.0
 _FORGET = 15_000
 
 #: So often it is looked who may still be here, in milliseconds.
-_LOOK = 5_000
+_LOOK = 1_000
+
+#: For so many seconds a connection may say nothing before the head of a request is whole, and so many
+#: the rest of it may take: a large photo by a slow line.
+_PATIENCE, _SLOWEST = 60.0, 3600.0
 
 #: The longest body of a request that is no upload, in bytes.
 _LONGEST_FORM = 256 * 1024
@@ -51,37 +58,44 @@ def serve(
     port: int = PORT,
     host: str = "127.0.0.1",
     names: Iterable[str] = (),
+    proxies: Iterable[str] = (),
     heard: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serve the project in ``folder`` until Ctrl-C; ``heard`` is told the address when it is ready.
 
     ``port`` 0 takes a free one. ``names`` are further host names by which browsers reach the
-    server. Raises `InputError` when there is no project, the port is in use, or ``host`` can be
-    reached from elsewhere and nobody has been given a password.
+    server. ``proxies`` are addresses or networks of proxies before it, which are believed when they say
+    who asks through them; with them a login is asked for on every address. Raises `InputError` when
+    there is no project, the port is in use, or the server can be reached from elsewhere and nobody has
+    been given a password.
     """
-    folder = Path(folder)
+    folder, known = Path(folder), Proxies(proxies)
     with Project.open(folder) as project:
-        users = _users(folder, host)
+        users = _users(folder, host, known)
         shared = Shared(project, users)
-        server, door = _server(shared, port, host, tuple(names))
+        server, door = _server(shared, port, host, tuple(names), known)
         _run(server, door, lambda: heard(f"http://{_shown(host)}:{server.port}/"))
 
 
-def _users(folder: Path, host: str) -> Users | None:
-    """Who has to log in; nobody does on the machine itself."""
-    if is_loopback(host):
+def _users(folder: Path, host: str, proxies: Proxies) -> Users | None:
+    """Who has to log in; nobody does on the machine itself, unless a proxy opens it to others."""
+    if is_loopback(host) and not proxies:
         return None
     users = read_users(folder)
     if users is None:
+        way = "the proxy" if proxies else host
         raise InputError(
-            f"{folder}: others can reach {host}, so the app asks for a password there, and nobody has one "
+            f"{folder}: others can reach {way}, so the app asks for a password there, and nobody has one "
             f"(no {FILE}); begin with: labelkit users add {folder} NAME"
         )
     return users
 
 
-def _server(shared: Shared, port: int, host: str, names: tuple[str, ...]) -> tuple[Server, Door]:
+def _server(
+    shared: Shared, port: int, host: str, names: tuple[str, ...], proxies: Proxies | None = None
+) -> tuple[Server, Door]:
     _prepare_panel()
+    proxies = proxies or Proxies()
     hosts = own_hosts(host, names)
     settings = {"shared": shared, "hosts": hosts}
     handlers: list[tuple[str, Any, dict[str, Any]]] = [
@@ -115,15 +129,21 @@ def _server(shared: Shared, port: int, host: str, names: tuple[str, ...]) -> tup
             ico_path=str(resources.files("labelkit.app").joinpath("static/favicon.ico")),
             unused_session_lifetime_milliseconds=_FORGET,
             check_unused_sessions_milliseconds=_FORGET,
-            http_server_kwargs={"max_body_size": _LONGEST_FORM},
+            http_server_kwargs={
+                "max_body_size": _LONGEST_FORM,
+                "idle_connection_timeout": _PATIENCE,
+                "body_timeout": _SLOWEST,
+            },
+            websocket_max_message_size=LARGEST,
             # Bokeh writes what it is not told to leave out into every page, where scripts can read it.
-            exclude_cookies=[COOKIE, BROWSER],
+            exclude_cookies=cookie_names(shared.users) if shared.users is not None else [],
             exclude_headers=["Cookie", "Authorization"],
             **options,
         )
     except OSError as error:
         raise InputError(_refused(error, port, host)) from error
-    return server, Door(server._tornado, shared, hosts)
+    limit_connections(server._http, proxies)
+    return server, Door(server._tornado, shared, hosts, proxies)
 
 
 def _free_port(host: str, port: int) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from labelkit.app.attempts import Attempts
+from labelkit.app.logins import Logins
 from labelkit.app.quota import Uploads
 from labelkit.app.thumbs import Thumbnails
 from labelkit.app.users import FILE, Users, read_users
@@ -69,6 +70,7 @@ class Shared:
     def __init__(self, project: Project, users: Users | None = None) -> None:
         self.project, self.users = project, users
         self.attempts, self.uploads = Attempts(), Uploads()
+        self.logins = Logins(project.folder)
         self._users_seen = self._users_file()
         self.thumbnails = Thumbnails(project)
         self.prelabelling: Work[PrelabelReport] = Work(project.start_prelabel)

@@ -27,15 +27,33 @@ def serve(
     host: Host = "127.0.0.1",
     name: Annotated[
         list[str] | None,
-        typer.Option("--name", help="A further host name by which browsers reach this server."),
+        typer.Option(
+            "--name",
+            help="A further host name by which browsers reach this server; with a port if it is unusual.",
+        ),
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--behind-proxy",
+            metavar="ADDRESS",
+            help="A proxy's address or network: it is believed about who asks; logins are asked for.",
+        ),
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Serve a project's app, until Ctrl-C: everything from photos to label files in the browser."""
-    run(folder, port, host, tuple(name or ()), show)
+    run(folder, port, host, tuple(name or ()), show, tuple(proxy or ()))
 
 
-def run(folder: Path, port: int, host: str, names: tuple[str, ...] = (), show: bool = False) -> None:
+def run(
+    folder: Path,
+    port: int,
+    host: str,
+    names: tuple[str, ...] = (),
+    show: bool = False,
+    proxies: tuple[str, ...] = (),
+) -> None:
     """Serve, and say where."""
     from labelkit.app import serve as serve_app
 
@@ -45,7 +63,7 @@ def run(folder: Path, port: int, host: str, names: tuple[str, ...] = (), show: b
         if show:
             typer.launch(url)
 
-    serve_app(folder, port=port, host=host, names=names, heard=heard)
+    serve_app(folder, port=port, host=host, names=names, proxies=proxies, heard=heard)
 
 
 @users.command(epilog="Example: labelkit users add work ann")

@@ -84,7 +84,7 @@ function nav(model, root, send) {
   }))
   place.querySelector(".theme").addEventListener("click", () => setTheme(nextTheme()))
   place.querySelector(".who").addEventListener("click", () => {
-    if (!model.project.local) { if (confirm("Log out?")) location.href = "/logout"; return }
+    if (!model.project.local) { if (confirm("Log out?")) logout(); return }
     const name = prompt("Your name, which stands with what you label:", model.author)
     if (name && name.trim()) send({ type: "author", name: name.trim() })
   })
@@ -93,6 +93,12 @@ function nav(model, root, send) {
 function go(model, page, send, push = true) {
   if (push && page !== model.current) history.pushState({ page }, "", `/${page}`)
   send({ type: "go", page })
+}
+
+async function logout() {
+  // A form would be asked for by a link of anybody's, too.
+  await fetch("/logout", { method: "POST", redirect: "manual" })
+  location.href = "/login"
 }
 
 const theme = () => document.documentElement.dataset.theme ?? ""

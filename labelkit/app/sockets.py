@@ -1,0 +1,58 @@
+"""Web sockets as Bokeh has them, with an ear for signs of life and an end to messages without end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from bokeh.server.views.ws import WSHandler
+from tornado.httputil import HTTPServerRequest
+
+from labelkit.app.pace import Pace
+
+#: The largest message from a browser, in bytes, with all that is attached to it: an edit takes a few
+#: thousand, and files come another way.
+LARGEST = 8 * 1024 * 1024
+
+#: So many messages of one page are taken at once, and so many a second from then on.
+BURST, RATE = 600.0, 60.0
+
+#: What browsers send. (Bokeh would also let them put another document in the place of ours.)
+_KINDS = frozenset(["PULL-DOC-REQ", "PATCH-DOC", "OK", "ACK", "ERROR"])
+
+#: Told of every message by the request with which its page came; false ends the page.
+Heard = Callable[[HTTPServerRequest], bool]
+
+
+def listening(handler: type[WSHandler], heard: Heard) -> type[WSHandler]:
+    """The same handler, of which ``heard`` is told."""
+
+    class Listening(handler):  # type: ignore[misc,valid-type]  # which one, Bokeh says at run time
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._size, self._pace = 0, Pace(BURST, RATE)
+
+        async def on_message(self, fragment: str | bytes) -> None:
+            if self._size == 0 and (wait := self._pace.take()) > 0:
+                # Nothing more is read of this page meanwhile: a flood waits where it comes from.
+                await asyncio.sleep(wait)
+            self._size += len(fragment)
+            if self._size > LARGEST:
+                self.close(1009, "too large")
+            elif self.receiver is None or not heard(self.request):
+                self.close(1008, "not now")
+            else:
+                await super().on_message(fragment)
+
+        async def _receive(self, fragment: str | bytes) -> Any:
+            message = await super()._receive(fragment)
+            if message is None:
+                return None
+            self._size = 0  # all its parts are here
+            if message.msgtype not in _KINDS:
+                self.close(1008, "not asked for")
+                return None
+            return message
+
+    return Listening
