@@ -57,6 +57,8 @@ def _estimate(job: Job) -> str:
     if job.state is not JobState.RUNNING or not job.total or job.done < _ENOUGH or job.started is None:
         return ""
     seconds = (datetime.now(UTC) - job.started).total_seconds()
+    if seconds < 1:  # the clock was set back
+        return ""
     rest = seconds / job.done * (job.total - job.done)
     return f" · {job.done / seconds:.1f} a second · about {_duration(rest)} left"
 

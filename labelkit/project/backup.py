@@ -184,9 +184,15 @@ def _moment(folder: Path, draft: Path) -> Iterator[Path]:
         copy.unlink(missing_ok=True)
 
 
+def _zip_time(now: datetime) -> tuple[int, int, int, int, int, int]:
+    """A moment as ZIP files tell it, who know of no other years: a computer's clock may stand anywhere."""
+    year = min(max(now.year, 1980), 2107)
+    return year, now.month, now.day, now.hour, now.minute, now.second
+
+
 def _put(archive: zipfile.ZipFile, name: str, path: Path) -> _Entry:
     digest, size = hashlib.sha256(), 0
-    info = zipfile.ZipInfo(name, datetime.now().astimezone().timetuple()[:6])
+    info = zipfile.ZipInfo(name, _zip_time(datetime.now().astimezone()))
     # Weights are as good as random numbers, and packing them only takes time.
     packed = not name.endswith(".safetensors")
     info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED

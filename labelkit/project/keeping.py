@@ -127,4 +127,9 @@ class KeepingCalls:
 
     def _backup_name(self) -> Path:
         stem = self.folder.resolve().name or "project"
-        return Path(f"{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}.backup.zip")
+        path = Path(f"{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}.backup.zip")
+        number = 1
+        while path.exists():  # within a second, or where the clock was set back
+            number += 1
+            path = path.with_name(f"{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{number}.backup.zip")
+        return path

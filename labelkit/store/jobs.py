@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from labelkit.errors import InputError
 from labelkit.store import tables
@@ -19,6 +20,9 @@ from labelkit.store.values import Job, JobState
 
 #: A running job that has not been heard of for so long is taken to be interrupted.
 SILENCE = timedelta(seconds=60)
+
+#: Within so many seconds a job that is alive is heard of.
+_NEXT_BEAT = 2.5
 
 #: The states in which nobody works on a job that is not done.
 _IDLE = (JobState.WAITING, JobState.INTERRUPTED, JobState.CANCELLED, JobState.FAILED)
@@ -44,12 +48,13 @@ class Jobs(Part):
 
         Raises `InputError` when another process runs it, or when it is done.
         """
+        self._hear_out(jobs.c.id == job_id)
         with self._database.write() as connection:
             job = _get(connection, job_id)
             if job.state not in _IDLE:
                 who = f" by process {job.pid}" if job.state == JobState.RUNNING else ""
                 raise InputError(f"job {job_id} cannot be started: it is {job.state.value}{who}")
-            time = tables.now()
+            moment = tables.now()
             values = {
                 "state": JobState.RUNNING.value,
                 "attempt": job.attempt + 1,
@@ -57,8 +62,8 @@ class Jobs(Part):
                 "pid": os.getpid(),
                 "cancel": 0,
                 "message": "",
-                "started": time,
-                "heartbeat": time,
+                "started": moment,
+                "heartbeat": moment,
                 "finished": None,
             }
             return _set(connection, job_id, values)
@@ -105,8 +110,22 @@ class Jobs(Part):
         with self._database.read() as connection:
             return [_job(row) for row in connection.execute(query)]
 
+    def running(self, kind: str) -> Sequence[Job]:
+        """The jobs of a kind at which somebody is at work."""
+        self._hear_out(jobs.c.kind == kind)
+        return [job for job in self.list(kind) if job.state is JobState.RUNNING]
+
+    def _hear_out(self, wanted: ColumnElement[bool]) -> None:
+        """Wait for the next beat of jobs that seem silent though their process may be there: the clock may
+        have been set since the last one."""
+        query = select(jobs).where(wanted, jobs.c.state == JobState.RUNNING.value)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        if any(_is_silent(row) and not _is_gone(row) for row in rows):
+            time.sleep(_NEXT_BEAT)
+
     def _report(self, job: Job, values: dict[str, Any]) -> Job:
-        time = tables.now()
+        moment = tables.now()
         if "message" in values:
             checked_text(values["message"], "a message")
         with self._database.write() as connection:
@@ -116,8 +135,8 @@ class Jobs(Part):
             if values.get("state") == JobState.DONE and newest.cancel:
                 values["state"] = JobState.CANCELLED.value
             if "state" in values:
-                values["finished"] = time
-            return _set(connection, job.id, {"heartbeat": time, **values})
+                values["finished"] = moment
+            return _set(connection, job.id, {"heartbeat": moment, **values})
 
 
 def _set(connection: Connection, job_id: int, values: Mapping[str, Any]) -> Job:
@@ -155,9 +174,17 @@ def _state(row: Row[Any]) -> JobState:
     state = JobState(row.state)
     if state != JobState.RUNNING:
         return state
-    silent = tables.now() - row.heartbeat > SILENCE
-    gone = row.host == socket.gethostname() and not _alive(row.pid)
-    return JobState.INTERRUPTED if silent or gone else state
+    return JobState.INTERRUPTED if _is_silent(row) or _is_gone(row) else state
+
+
+def _is_silent(row: Row[Any]) -> bool:
+    # A beat that is yet to come is one from before the clock was set back.
+    silence: timedelta = abs(tables.now() - row.heartbeat)
+    return silence > SILENCE
+
+
+def _is_gone(row: Row[Any]) -> bool:
+    return row.host == socket.gethostname() and not _alive(row.pid)
 
 
 def _alive(pid: int) -> bool:

@@ -7,14 +7,15 @@ It keeps nobody from saving: what two people did to one face is kept in any case
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, not_, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from labelkit.errors import InputError
-from labelkit.store import tables
 from labelkit.store.checks import checked_text
+from labelkit.store.clock import Clock
+from labelkit.store.database import Database
 from labelkit.store.facerows import load_faces
 from labelkit.store.part import Part, chunks
 from labelkit.store.tables import leases
@@ -24,11 +25,20 @@ from labelkit.store.values import Lease
 #: again, short enough that colleagues need not wait for somebody who has left.
 SECONDS = 180.0
 
+_LASTS = timedelta(seconds=SECONDS)
+
 
 class Leases(Part):
-    """The leases of a store. ``holder`` is a person; all of one's windows hold the same leases."""
+    """The leases of a store. ``holder`` is a person; all of one's windows hold the same leases.
 
-    def take(self, face_ids: Iterable[int], holder: str, seconds: float = SECONDS) -> list[int]:
+    They last by a clock that nobody sets (`Clock`). One that would last for longer than leases do, which
+    is from before the computer's clock was set back, has ended."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._clock = Clock(SECONDS)
+
+    def take(self, face_ids: Iterable[int], holder: str) -> list[int]:
         """Lease faces to ``holder``, or renew that; those that are ``holder``'s now, in the given
         order, are returned: the others somebody else has open. Raises `InputError` for an unknown
         face or an empty name."""
@@ -39,10 +49,10 @@ class Leases(Part):
             return []
         with self._database.write() as connection:
             load_faces(connection, wanted)
-            now = tables.now()
-            until = now + timedelta(seconds=seconds)
+            now = self._clock.now()
+            until = now + _LASTS
             query = insert(leases)
-            free = or_(leases.c.until <= now, leases.c.holder == holder)
+            free = or_(not_(_lasts(now)), leases.c.holder == holder)
             taken = {"holder": query.excluded.holder, "until": query.excluded.until}
             rows = [{"face_id": face_id, "holder": holder, "until": until} for face_id in wanted]
             connection.execute(query.on_conflict_do_update(["face_id"], set_=taken, where=free), rows)
@@ -66,8 +76,13 @@ class Leases(Part):
 
     def held(self) -> dict[int, Lease]:
         """The leases that have not ended, by the face's id."""
-        query = select(leases).where(leases.c.until > tables.now()).order_by(leases.c.face_id)
+        query = select(leases).where(_lasts(self._clock.now())).order_by(leases.c.face_id)
         with self._database.read() as connection:
             return {
                 row.face_id: Lease(row.face_id, row.holder, row.until) for row in connection.execute(query)
             }
+
+
+def _lasts(now: datetime) -> ColumnElement[bool]:
+    """Whether a lease has not ended. Computers whose clocks differ by minutes may share a project."""
+    return and_(leases.c.until > now, leases.c.until <= now + 2 * _LASTS)

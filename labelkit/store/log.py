@@ -7,6 +7,7 @@ of it can be changed or removed: triggers refuse it.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,17 +63,16 @@ class LogCalls(Part):
         """What was done, the oldest first: to one face, by one person, from a moment on; of more than
         ``limit`` entries the newest. What nobody in particular did has no author. Raises
         `InputError` for an unknown face."""
-        found: list[LogEntry] = []
+        kinds = [_annotations, _events, _schemes, _jobs, _actions]
         with self._database.read() as connection:
             if face_id is not None:
                 load_face(connection, face_id)
+                kinds = kinds[:2]
             asked = _Asked(face_id, author, since, limit)
-            for kind in (_annotations, _events):
-                found += kind(connection, asked)
-            for kind in (_schemes, _jobs, _actions) if face_id is None else ():
-                found += kind(connection, asked)
-        # Within a moment: what was stored first; sorting keeps the order of equals.
-        found.sort(key=lambda entry: entry.time)
+            kept = [list(kind(connection, asked)) for kind in kinds]
+        # By time where that says more, but never against the order in which entries of a kind were
+        # stored: the clock may have been set in between.
+        found = list(heapq.merge(*kept, key=lambda entry: entry.time))
         return found if limit is None else found[max(len(found) - limit, 0) :]
 
 
@@ -136,7 +136,7 @@ def _jobs(connection: Connection, asked: _Asked) -> Iterator[LogEntry]:
     query = select(jobs).where(rows.finished.is_not(None)).order_by(rows.finished.desc()).limit(asked.limit)
     if asked.since is not None:
         query = query.where(rows.finished >= asked.since)
-    for row in connection.execute(query):
+    for row in reversed(connection.execute(query).all()):
         message = f": {row.message}" if row.message else ""
         yield LogEntry(row.finished, "", JOB, text=f"{row.kind} {row.id} {row.state}{message}")
 
@@ -164,5 +164,5 @@ def _newest(
     if asked.since is not None:
         query = query.where(table.c.time >= asked.since)
     identity = table.c.revision if table is schemes else table.c.id
-    found = connection.execute(query.order_by(table.c.time.desc(), identity.desc()).limit(asked.limit)).all()
+    found = connection.execute(query.order_by(identity.desc()).limit(asked.limit)).all()
     return list(reversed(found))

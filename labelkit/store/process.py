@@ -103,7 +103,7 @@ class ChildJob:
     @classmethod
     def refuse_second(cls, folder: Path, store: Store) -> None:
         """Raises `InputError` when one of its kind is running already."""
-        busy = [job for job in store.jobs.list(cls.kind) if job.state is JobState.RUNNING]
+        busy = store.jobs.running(cls.kind)
         if busy:
             raise InputError(
                 f"{folder}: {cls.what} runs already (job {busy[0].id}, process {busy[0].pid}); "

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import zipfile
 from collections.abc import Callable
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +265,20 @@ def test_a_file_that_swells_is_not_unpacked(packed: Path, tmp_path: Path) -> Non
 
     with pytest.raises(InputError, match="its size is not that of the manifest"):
         restore(changed(packed, swell, rehash=False), tmp_path / "x")
+
+
+def test_a_clock_that_stands_anywhere_makes_backups_all_the_same(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime(1970, 1, 1, 0, 0, 5, tzinfo=tz)
+
+    monkeypatch.setattr("labelkit.project.backup.datetime", Stopped)
+    monkeypatch.setattr("labelkit.project.keeping.datetime", Stopped)
+    monkeypatch.chdir(tmp_path)
+    first, second = (project.backup().path for _ in range(2))
+    assert first != second, "an earlier backup of this second stays"
+    for number, file in enumerate((first, second)):
+        assert restore(file, tmp_path / f"again-{number}").photos == len(project.store.images())

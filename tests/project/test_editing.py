@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from labelkit.editor.edits import Edit, read_edit
 from labelkit.editor.payload import Sheet
-from labelkit.editor.session import Reply
+from labelkit.editor.session import EditSession, Reply
 from labelkit.errors import ImageError, InputError
 from labelkit.geometry import Box, Crop, Similarity
 from labelkit.landmarks import Face, State
@@ -20,7 +21,7 @@ from labelkit.prediction import Prediction
 from labelkit.project import Project
 from labelkit.project.editing import Desk, open_desk
 from labelkit.scheme.edit import remove_points
-from labelkit.store import EventKind, FaceState, NewPrediction, StoredOddity, database, tables
+from labelkit.store import EventKind, FaceState, NewPrediction, StoredOddity, clock, database, tables
 from labelkit.store.leases import SECONDS
 
 PHOTOS = ("a.png", "b.png", "sub/c.png")
@@ -118,6 +119,35 @@ def test_an_entry_that_comes_twice_is_done_once(labelled: Project) -> None:
     assert desk.decide("page/2", {"name": "accept"}, sheet_of(desk, labelled)).fresh
     assert not desk.decide("page/2", {"name": "accept"}, sheet_of(desk, labelled)).fresh
     assert len(labelled.history(Face("a.png"))) == 1
+
+
+def test_what_comes_in_one_outbox_builds_on_what_came_before_it(labelled: Project) -> None:
+    """As a browser sends it that went on while its server was gone: a face is accepted, gone back to,
+    dragged and accepted again, and the new server shows another face at first."""
+    desk = open_desk(labelled, "ann", faces=[Face(name) for name in PHOTOS])
+    session = EditSession(desk, {}.update)
+    session.start(desk.key(Face("a.png")))
+    session._look_ahead()
+    key, entries = desk.key(Face("b.png")), []
+    for number, (name, more) in enumerate(
+        (
+            ("edit", {"edit": edit({3: (1, 2)}).to_json()}),
+            ("command", {"command": {"name": "accept"}}),
+            ("edit", {"edit": edit({4: (3, 4)}).to_json()}),
+            ("edit", {"edit": edit({5: (5, 6)}).to_json()}),
+            ("command", {"command": {"name": "accept"}}),
+        ),
+        1,
+    ):
+        entries.append(
+            {"seq": number, "id": f"offline {number}", "type": name, "key": key, "scheme": 1, **more}
+        )
+    session.receive(json.dumps({"client": "page", "entries": entries[:2]}))
+    session.receive(json.dumps({"client": "page", "entries": entries[2:]}))
+    first, second = labelled.history(Face("b.png"))
+    assert first.landmarks.xy[[3, 4]].tolist() == [[1, 2], first.landmarks.xy[4].tolist()]
+    assert second.landmarks.xy[[3, 4, 5]].tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert labelled.store.journal.unfinished() == []
 
 
 def test_only_the_last_edit_can_be_undone(labelled: Project) -> None:
@@ -438,7 +468,9 @@ def test_a_crashed_editor_holds_its_faces_until_the_lease_ends(
     assert open_desk(labelled, "bob").first() != key
     assert open_desk(labelled, "ann").first() == key, "whoever had it finds it again"
     real = tables.now
+    ticks = clock._ticks
     monkeypatch.setattr(tables, "now", lambda: real() + timedelta(seconds=SECONDS + 1))
+    monkeypatch.setattr(clock, "_ticks", lambda: ticks() + SECONDS + 1)
     assert open_desk(labelled, "bob").first() == key
 
 

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import update
 
 from labelkit.errors import InputError
-from labelkit.store import Job, JobState, Store
+from labelkit.store import Job, JobState, Store, tables
+from labelkit.store import jobs as calls
 from labelkit.store.tables import jobs
 
 
@@ -100,3 +101,29 @@ def test_a_process_on_another_machine_is_known_by_its_heartbeat_alone(store: Sto
     pretend(store, job, heartbeat=datetime.now(UTC) - timedelta(minutes=5))
     assert store.jobs.get(job.id).state == JobState.INTERRUPTED
     assert store.jobs.cancel(job.id).state == JobState.CANCELLED
+
+
+def test_a_clock_that_is_set_leaves_no_job_alive_for_ever_nor_takes_one_for_dead(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = store.jobs.start(store.jobs.add("prelabel", {}).id)
+    waited: list[float] = []
+
+    def beating(seconds: float) -> None:
+        waited.append(seconds)
+        store.jobs.beat(job)
+
+    monkeypatch.setattr(calls.time, "sleep", beating)
+    for jump in (timedelta(days=-1), timedelta(days=365)):
+        with monkeypatch.context() as patch:
+            patch.setattr(tables, "now", lambda jump=jump: datetime.now(UTC) + jump)
+            assert [one.id for one in store.jobs.running("prelabel")] == [job.id]
+            with pytest.raises(InputError, match="cannot be started: it is running"):
+                store.jobs.start(job.id)
+        store.jobs.beat(job)
+    assert len(waited) == 2
+    # One that does not beat any more, on a machine of which nothing else is known.
+    monkeypatch.setattr(calls.time, "sleep", waited.append)
+    pretend(store, job, host="another", heartbeat=datetime.now(UTC) + timedelta(days=365))
+    assert store.jobs.running("prelabel") == []
+    assert store.jobs.start(job.id).attempt == 2

@@ -7,15 +7,17 @@ from datetime import timedelta
 import pytest
 
 from labelkit.errors import InputError
-from labelkit.store import Store, leases, tables
+from labelkit.store import Store, clock, leases, tables
 
 from .conftest import Maker
 
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Let the store's clock be so much ahead."""
+    """Let so much time pass."""
     real = tables.now
     monkeypatch.setattr(tables, "now", lambda: real() + timedelta(seconds=seconds))
+    ticks = clock._ticks
+    monkeypatch.setattr(clock, "_ticks", lambda: ticks() + seconds)
 
 
 def test_two_people_do_not_get_the_same_face(store: Store, make: Maker) -> None:
@@ -69,3 +71,39 @@ def test_an_unknown_face_is_nobodys(store: Store, make: Maker) -> None:
     assert not store.leases.held()
     with pytest.raises(InputError):
         store.leases.take(make.faces(), "")
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-1), timedelta(days=365)], ids=["back", "forward"])
+def test_a_clock_that_is_set_takes_no_face_away_and_holds_none_for_ever(
+    store: Store, make: Maker, monkeypatch: pytest.MonkeyPatch, jump: timedelta
+) -> None:
+    (face,) = make.faces()
+    store.leases.take([face], "ann")
+    real = tables.now
+    monkeypatch.setattr(tables, "now", lambda: real() + jump)
+    assert store.leases.take([face], "bob") == []
+    assert set(store.leases.held()) == {face}
+    later(monkeypatch, leases.SECONDS + 10)
+    assert store.leases.take([face], "bob") == [face]
+    with Store.open(store.path) as other:  # begun after the jump
+        assert store.leases.take([face], "bob") == [face]
+        assert set(other.leases.held()) <= {face}
+    # By now the jump is believed.
+    later(monkeypatch, leases.SECONDS + 10)
+    store.leases.take([face], "bob")
+    assert abs(store.leases.held()[face].until - tables.now()).total_seconds() <= leases.SECONDS
+    with Store.open(store.path) as other:
+        assert other.leases.take([face], "ann") == []
+
+
+def test_a_lease_from_before_the_clock_was_set_back_holds_nobody_up(
+    store: Store, make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (face,) = make.faces()
+    real = tables.now
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "now", lambda: real() + timedelta(days=365))
+        with Store.open(store.path) as ahead:
+            assert ahead.leases.take([face], "ann") == [face]
+    assert store.leases.held() == {}
+    assert store.leases.take([face], "bob") == [face]

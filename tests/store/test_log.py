@@ -13,7 +13,7 @@ from labelkit.errors import InputError, StoreError
 from labelkit.geometry import Box
 from labelkit.landmarks import Landmarks
 from labelkit.scheme import Scheme
-from labelkit.store import FaceState, NewFace, NewImage, Store
+from labelkit.store import FaceState, NewFace, NewImage, Store, tables
 from labelkit.store.log import ANNOTATION, JOB, SCHEME
 
 
@@ -169,3 +169,26 @@ def test_a_face_that_is_not_rejected_is_not_brought_back(store: Store, face: int
         store.restore_face(face, "ann")
     with pytest.raises((InputError, StoreError)):
         store.restore_face(99, "ann")
+
+
+def test_a_clock_that_is_set_back_changes_no_order(
+    worked: Store, scheme: Scheme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Revisions, events, undo and log go by what was stored first, whatever time it is said to be."""
+    face = worked.page()[0].id
+    for number, days in enumerate((365, -1, 0, -400), 2):
+        moment = datetime.now(UTC) + timedelta(days=days)
+        monkeypatch.setattr(tables, "now", lambda moment=moment: moment)
+        worked.add_comment(face, f"comment {number}", "ann")
+        worked.annotate(face, Landmarks(scheme, np.full((len(scheme), 2), float(number))), "ann")
+        worked.journal.append(face, "tab", "ann", {"id": number})
+    assert [one.revision for one in worked.history(face)] == [1, 2, 3, 4, 5]
+    assert worked.current(face).xy[0, 0] == 5
+    comments = [one.text for one in worked.events(face) if one.text.startswith("comment")]
+    assert comments == [f"comment {number}" for number in (2, 3, 4, 5)]
+    told = [one.text for one in worked.log(face_id=face)]
+    for said in (comments, [f"revision {number}, done" for number in (1, 2, 3, 4, 5)]):
+        assert [text for text in told if text in said] == said
+    assert [one.text for one in worked.log(face_id=face, limit=2)] == told[-2:]
+    journal = worked.journal.undo(face, "tab")
+    assert [delta.edit["id"] for delta in journal.done] == [2, 3, 4]
