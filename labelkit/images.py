@@ -17,17 +17,20 @@ Everything that is wrong with a file is an `ImageError` that names it. A picture
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
-from itertools import islice
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 import cv2
 import numpy as np
@@ -52,7 +55,36 @@ MAX_PIXELS = 120_000_000
 
 _END_OF_JPEG = b"\xff\xd9"
 
-_Waiting = deque[tuple["ImageFile", Future[RGBImage | ImageError]]]
+_Waiting = deque[tuple["ImageFile", Future[RGBImage | ImageError], int]]
+
+#: So many pixels of a picture are put into RGB at a time.
+_STRIP = 4_000_000
+
+
+class _Room:
+    """Memory for so many ``pixels`` that are being decoded, in all threads together."""
+
+    def __init__(self, pixels: int) -> None:
+        self._free, self._all = pixels, pixels
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, pixels: int) -> Iterator[None]:
+        """Wait until there is room, and take it: a few huge pictures wait for one another, while small
+        ones are decoded side by side."""
+        wanted = min(pixels, self._all)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= wanted)
+            self._free -= wanted
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += wanted
+                self._changed.notify_all()
+
+
+_ROOM = _Room(MAX_PIXELS)
 
 
 @dataclass(frozen=True)
@@ -61,8 +93,12 @@ class ImageFile:
 
     path: Path
 
-    def __init__(self, path: str | Path) -> None:
+    #: The folder out of which no link may lead at the moment in which the file is opened.
+    root: Path | None = field(default=None, compare=False, repr=False)
+
+    def __init__(self, path: str | Path, root: Path | None = None) -> None:
         object.__setattr__(self, "path", Path(path))
+        object.__setattr__(self, "root", root)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -70,31 +106,41 @@ class ImageFile:
 
         Raises `ImageError`.
         """
-        with _opened(self.path) as (image, _):
+        with _opened(self) as (image, _):
             width, height = image.size
             return (height, width) if _orientation(image) >= 5 else (width, height)
 
     def load(self) -> RGBImage:
         """The picture, (H, W, 3) uint8 RGB; raises `ImageError`."""
-        with _opened(self.path) as (image, file):
+        with _opened(self) as (image, file), _ROOM.taken(image.width * image.height):
             # Asked before decoding, as `size` does: a PNG may carry a second answer at its end.
             orientation = _orientation(image)
             pixels = _plain_jpeg(image, file)
-            return _turned(_rgb(image, self.path) if pixels is None else pixels, orientation)
+            if pixels is None:
+                pixels = _rgb(image, self.path)
+        return _turned(pixels, orientation)  # what Pillow held of it is free by now
 
     def thumbnail(self, side: int) -> RGBImage:
         """The picture with its longer side at ``side`` px, (h, w, 3) uint8 RGB; a smaller one
         is not enlarged. Raises `ImageError`."""
-        with _opened(self.path) as (image, _):
+        with _opened(self) as (image, _):
             orientation = _orientation(image)
             image.draft("RGB", (side, side))  # a JPEG is decoded at an eighth, a quarter or a half
-            return _turned(shrunk(_rgb(image, self.path), side), orientation)
+            with _ROOM.taken(image.width * image.height):
+                return _turned(shrunk(_rgb(image, self.path), side), orientation)
+
+    def data(self, most: int) -> bytes | None:
+        """The file's bytes, None where it has more than ``most``; raises `ImageError`."""
+        try:
+            with _open(self) as file:
+                return file.read() if os.fstat(file.fileno()).st_size <= most else None
+        except OSError as error:
+            raise ImageError(self.path, _reason(error)) from error
 
     def content_hash(self) -> str:
         """SHA-256 of the file's bytes, in hexadecimal; raises `ImageError`."""
         try:
-            _check_file(self.path)
-            with self.path.open("rb") as file:
+            with _open(self) as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ImageError(self.path, _reason(error)) from error
@@ -139,7 +185,8 @@ def image_below(root: str | Path, name: str) -> ImageFile:
     """The picture called ``name`` (relative, "/" between folders) in the folder ``root``.
 
     Links are followed first, so that neither ".." nor a link leads out of the folder: such a name
-    raises `ImageError`. Nothing is opened, and the file need not be there.
+    raises `ImageError`. Nothing is opened, and the file need not be there. A link that is put there
+    later is not followed when the file is opened (on Windows it is).
     """
     home = Path(root).resolve()
     try:
@@ -148,7 +195,7 @@ def image_below(root: str | Path, name: str) -> ImageFile:
         raise ImageError(home / name, "cannot be looked up") from error
     if not place.is_relative_to(home):
         raise ImageError(home / name, "lies outside of the image root")
-    return ImageFile(place)
+    return ImageFile(place, home)
 
 
 def decode_ahead(
@@ -157,8 +204,9 @@ def decode_ahead(
     """Every file with its picture, or with what is wrong with it, in order.
 
     ``threads`` threads decode while the caller works; besides the picture that was handed out
-    at most ``ahead`` are held, however long the list is. Leaving the loop early ends the
-    threads. Raises `InputError` for ``ahead`` below 1.
+    at most ``ahead`` are held, however long the list is, and fewer where they are huge: no more than
+    just exceed `MAX_PIXELS` together. Leaving the loop early ends the threads. Raises `InputError` for
+    ``ahead`` below 1.
     """
     if ahead < 1:
         raise InputError(f"at least one picture has to be decoded ahead, not {ahead}")
@@ -167,8 +215,11 @@ def decode_ahead(
     waiting: _Waiting = deque()
     try:
         while True:
-            for file in islice(source, ahead - len(waiting)):
-                waiting.append((file, pool.submit(_load_or_error, file)))
+            while len(waiting) < ahead and sum(pixels for *_, pixels in waiting) <= MAX_PIXELS:
+                file = next(source, None)
+                if file is None:
+                    break
+                waiting.append((file, pool.submit(_load_or_error, file), _pixels(file)))
             if not waiting:
                 return
             yield _first(waiting)
@@ -195,8 +246,17 @@ def _shipped(package: str, name: str) -> ImageFile:
 
 def _first(waiting: _Waiting) -> tuple[ImageFile, RGBImage | ImageError]:
     # In a function of its own: a local variable of the generator would hold the picture on.
-    file, future = waiting.popleft()
+    file, future, _ = waiting.popleft()
     return file, future.result()
+
+
+def _pixels(file: ImageFile) -> int:
+    """How many it has by its header; 0 for what is no picture."""
+    try:
+        width, height = file.size
+    except ImageError:
+        return 0
+    return width * height
 
 
 def _load_or_error(file: ImageFile) -> RGBImage | ImageError:
@@ -216,26 +276,60 @@ def _unreadable_folder(error: OSError) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Image.Image, IO[bytes]]]:
+def _opened(picture: ImageFile) -> Iterator[tuple[Image.Image, BufferedReader]]:
     """The picture with its header read, and its file; whatever goes wrong is an `ImageError`."""
     try:
-        _check_file(path)
-        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+        with _open(picture) as file, Image.open(file, formats=FORMATS) as image:
             _check_size(image)
             yield image, file
     except ImageError:
         raise
     except Exception as error:  # a damaged file makes Pillow's readers raise nearly anything
-        raise ImageError(path, _reason(error)) from error
+        raise ImageError(picture.path, _reason(error)) from error
 
 
-def _check_file(path: Path) -> None:
-    if path.is_dir():
+def _open(picture: ImageFile) -> BufferedReader:
+    """The file itself, which was looked at after it had been opened: what its path means may change."""
+    path = picture.path
+    # Without O_NONBLOCK opening a pipe would wait for ever.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        number = os.open(path, flags) if picture.root is None else _open_below(picture.root, path, flags)
+    except PermissionError:
+        if path.is_dir():  # on Windows
+            raise ImageError(path, "is a folder, not a picture") from None
+        raise
+    file = os.fdopen(number, "rb") if not stat.S_ISDIR(os.fstat(number).st_mode) else None
+    if file is None:
+        os.close(number)
         raise ImageError(path, "is a folder, not a picture")
-    if path.exists() and not path.is_file():
-        raise ImageError(path, "is not an ordinary file")  # reading a pipe would wait for ever
-    if path.stat().st_size == 0:
-        raise ImageError(path, "is empty (0 bytes)")
+    known = os.fstat(number)
+    if stat.S_ISREG(known.st_mode) and known.st_size:
+        return file
+    file.close()
+    ordinary = stat.S_ISREG(known.st_mode)
+    raise ImageError(path, "is empty (0 bytes)" if ordinary else "is not an ordinary file")
+
+
+def _open_below(root: Path, path: Path, flags: int) -> int:
+    """Open a path below ``root`` from folder to folder and through no link."""
+    if os.open not in os.supports_dir_fd or not hasattr(os, "O_NOFOLLOW"):
+        return os.open(path, flags)
+    *folders, name = path.relative_to(root).parts or (".",)
+    through = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
+    place = os.open(root, through)
+    try:
+        for folder in folders:
+            inside = os.open(folder, through | os.O_NOFOLLOW, dir_fd=place)
+            os.close(place)
+            place = inside
+        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=place)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR) and path.exists():
+            raise ImageError(path, "has become a link, which is not followed") from error
+        raise
+    finally:
+        os.close(place)
 
 
 def _check_size(image: Image.Image) -> None:
@@ -277,7 +371,7 @@ def _turned(pixels: RGBImage, orientation: int) -> RGBImage:
     return np.ascontiguousarray(pixels[rows, columns])
 
 
-def _plain_jpeg(image: Image.Image, file: IO[bytes]) -> RGBImage | None:
+def _plain_jpeg(image: Image.Image, file: BufferedReader) -> RGBImage | None:
     """The pixels of a whole 8-bit colour JPEG, else None.
 
     OpenCV decodes these to the same values twice as fast as Pillow (1.5 against 2.9 ms for
@@ -298,8 +392,21 @@ def _plain_jpeg(image: Image.Image, file: IO[bytes]) -> RGBImage | None:
 
 
 def _rgb(image: Image.Image, path: Path) -> RGBImage:
-    """The decoded picture as Pillow has it, (H, W, 3), not yet turned."""
+    """The decoded picture as Pillow has it, (H, W, 3), not yet turned. Large ones are converted in
+    strips, else they would lie in memory three or four times."""
     image.load()
+    width, height = image.size
+    rows = max(1, _STRIP // width)
+    if rows >= height:
+        return _plain(image, path)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        pixels[top:bottom] = _plain(image.crop((0, top, width, bottom)), path)
+    return pixels
+
+
+def _plain(image: Image.Image, path: Path) -> RGBImage:
     if image.mode == "I" or image.mode.startswith("I;16"):
         return _from_16_bits(np.asarray(image), path)
     if image.mode == "F":

@@ -1,10 +1,15 @@
 import hashlib
 import io
 import os
+import shutil
 import struct
+import sys
 import threading
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -457,3 +462,87 @@ def test_a_picture_is_loaded_by_its_path(tmp_path):
     file = saved(tmp_path / "a.png", quarters())
     np.testing.assert_array_equal(load_image(file.path), quarters())
     np.testing.assert_array_equal(load_image(str(file.path)), file.load())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows follows links that come later")
+@pytest.mark.parametrize("what", ["the file", "a folder"])
+def test_a_link_that_comes_after_the_look_is_not_followed(tmp_path: Path, what: str) -> None:
+    """Whoever may write into the image root cannot make the server read elsewhere."""
+    for folder in ("root/sub", "outside"):
+        (tmp_path / folder).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / folder / "a.png")
+    file = image_below(tmp_path / "root", "sub/a.png")
+    assert file.size == (8, 8)
+    if what == "the file":
+        (tmp_path / "root/sub/a.png").unlink()
+        (tmp_path / "root/sub/a.png").symlink_to(tmp_path / "outside/a.png")
+    else:
+        shutil.rmtree(tmp_path / "root/sub")
+        (tmp_path / "root/sub").symlink_to(tmp_path / "outside")
+    for read in (file.load, lambda: file.size, lambda: file.thumbnail(4), file.content_hash):
+        with pytest.raises(ImageError, match="has become a link"):
+            read()
+
+
+def test_links_within_the_root_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "real" / "a.png")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert image_below(tmp_path, "link/a.png").size == (8, 8)
+    assert image_below(tmp_path / "link", "a.png").size == (8, 8)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA", "P", "CMYK", "I;16", "1"])
+def test_large_pictures_are_put_together_from_strips(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    if mode == "I;16":
+        picture = Image.fromarray(rng.integers(0, 65536, (13, 7)).astype(np.uint16))
+    else:
+        picture = Image.fromarray(rng.integers(0, 256, (13, 7, 4), np.uint8), "RGBA").convert(mode)
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    picture.save(path, **({"transparency": 3} if mode == "P" else {}))
+    whole = ImageFile(path).load()
+    monkeypatch.setattr(images, "_STRIP", 20)
+    assert np.array_equal(ImageFile(path).load(), whole)
+
+
+def test_huge_pictures_are_decoded_one_after_the_other() -> None:
+    room, inside, most = images._Room(100), [0], [0]
+
+    def decode(pixels: int) -> None:
+        with room.taken(pixels):
+            inside[0] += pixels
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.01)
+            inside[0] -= pixels
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(decode, [60, 60, 60, 30, 30, 30, 1000, 10]))
+    assert 60 <= most[0] <= 1000
+    assert room._free == 100
+
+
+def test_few_huge_pictures_are_held_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = []
+    for number in range(6):
+        files.append(tmp_path / f"{number}.png")
+        Image.new("RGB", (10, 10)).save(files[-1])
+    asked: list[Path] = []
+    plain = images._load_or_error
+    monkeypatch.setattr(images, "_load_or_error", lambda file: (asked.append(file.path), plain(file))[1])
+    monkeypatch.setattr(images, "MAX_PIXELS", 150)
+    found = decode_ahead(map(ImageFile, files), ahead=5)
+    next(found)
+    assert len(asked) <= 2  # one is handed out, and one more is over the limit
+    assert len(list(found)) == 5
+
+
+def test_the_bytes_of_a_file_are_read_up_to_a_limit(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"12345")
+    assert ImageFile(path).data(5) == b"12345"
+    assert ImageFile(path).data(4) is None
+    with pytest.raises(ImageError, match="no such file"):
+        ImageFile(tmp_path / "b.bin").data(4)

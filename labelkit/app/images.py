@@ -18,6 +18,7 @@ from labelkit.app.thumbs import version
 from labelkit.app.upload import ADDED
 from labelkit.app.widgets import Drop, Gallery
 from labelkit.errors import ImageError, InputError
+from labelkit.images import ImageFile
 from labelkit.project import Project
 from labelkit.project.photos import ScanReport
 from labelkit.store import FINISHED, FaceState, PhotoKind, StoredFace, StoredImage
@@ -233,7 +234,7 @@ def _item(project: Project, image: StoredImage, faces: list[StoredFace]) -> dict
     """A photo for the gallery."""
     size, problem = (1, 1), ""
     try:
-        size = _size(project.image(image.path).path, image.mtime or 0.0)
+        size = _size(project.image(image.path), image.mtime or 0.0)
     except ImageError as error:
         problem = error.problem
     real = [face for face in faces if face.state is not FaceState.NO_FACE]
@@ -255,11 +256,9 @@ def _item(project: Project, image: StoredImage, faces: list[StoredFace]) -> dict
 
 
 @lru_cache(maxsize=20_000)
-def _size(path: Path, mtime: float) -> tuple[int, int]:
+def _size(photo: ImageFile, mtime: float) -> tuple[int, int]:
     """Width and height of a photo; ``mtime`` is its version."""
-    from labelkit.images import ImageFile
-
-    return ImageFile(path).size
+    return photo.size
 
 
 def _chip(faces: list[StoredFace], real: list[StoredFace], problem: str) -> tuple[str, str]:

@@ -4,7 +4,6 @@ decoded by our own rules (`images`) and encoded anew. Coordinates stay those of 
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import cv2
 from PIL import ExifTags, Image
@@ -27,7 +26,7 @@ def browser_photo(file: ImageFile) -> bytes:
 
     Large photos may come with fewer pixels: whoever shows them scales them to `ImageFile.size`.
     """
-    if (data := _as_it_is(file.path)) is not None:
+    if (data := _as_it_is(file)) is not None:
         return data
     pixels = shrunk(file.load(), MAX_SIDE)
     options = [int(cv2.IMWRITE_JPEG_QUALITY), _QUALITY]
@@ -37,18 +36,19 @@ def browser_photo(file: ImageFile) -> bytes:
     return encoded.tobytes()
 
 
-def _as_it_is(path: Path) -> bytes | None:
+def _as_it_is(file: ImageFile) -> bytes | None:
     """The file's bytes if a browser shows them as we would, else None."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        data = file.data(MAX_BYTES)
+        if data is None:
             return None
-        data = path.read_bytes()
         with Image.open(io.BytesIO(data), formats=tuple(_PLAIN)) as image:
             plain = image.mode in _PLAIN[image.format or ""] and not image.has_transparency_data
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
             still = getattr(image, "n_frames", 1) == 1
-            small = max(image.size) <= MAX_SIDE
+            if max(image.size) > MAX_SIDE:  # before memory is taken for its pixels
+                return None
             image.load()
     except Exception:  # noqa: BLE001 - Pillow raises nearly anything; our own reading says it in one line
         return None
-    return data if plain and still and small and not turned else None
+    return data if plain and still and not turned else None
