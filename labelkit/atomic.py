@@ -2,21 +2,20 @@
 
 A file is written under another name in the same folder, brought to the disk (fsync), renamed over
 the old one, and the folder is brought to the disk as well. Whatever goes wrong before the rename,
-the old file stays as it was and nothing new is left behind.
+the old file stays as it was and nothing new is left behind. What a killed process leaves behind, the
+next one that writes there deletes (`labelkit.drafts`).
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-#: How the names of files and folders begin that are still being written.
-UNFINISHED = ".labelkit-"
+from labelkit.drafts import BEFORE, new_name, sweep_once
 
 #: How many files are brought to the disk at the same time.
 _SYNCS = 16
@@ -38,11 +37,12 @@ def replacing_all(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
     """As `replacing`, for files that belong together: all are on the disk before the first gets its
     name, which they get in the given order. So a full disk leaves all of them as they were."""
     targets = [Path(path).resolve() for path in paths]
-    drafts = [target.parent / f"{UNFINISHED}{secrets.token_hex(8)}{target.suffix}" for target in targets]
+    drafts = [target.parent / new_name(target.suffix) for target in targets]
     try:
         with ExitStack() as names:
             for path, target, draft in zip(paths, targets, drafts, strict=True):
                 target.parent.mkdir(parents=True, exist_ok=True)
+                sweep_once(target.parent)
                 names.enter_context(_called(path, draft))
             yield tuple(drafts)
             for target, draft in zip(targets, drafts, strict=True):
@@ -75,7 +75,8 @@ def write_files(folder: str | Path, texts: Mapping[str, str], remove: Iterable[s
     whole = not target.exists()
     home = target.parent if whole else target
     home.mkdir(parents=True, exist_ok=True)
-    draft = home / f"{UNFINISHED}{secrets.token_hex(8)}"
+    sweep_once(home)
+    draft = home / new_name()
     try:
         with _called(folder, draft):
             draft.mkdir()
@@ -147,27 +148,33 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
     """A new folder to fill, which becomes ``path`` when the block ends without an exception.
 
     Everything in it is on the disk before. A folder that stands there already is replaced as a
-    whole; when the system dies between the two renames, neither is there, never a mixture.
+    whole; when the process dies between the two renames, neither is there, never a mixture, and who
+    writes there next brings the old one back.
     """
     target = Path(path).resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.parent / f"{UNFINISHED}{secrets.token_hex(8)}"
-    before = draft.with_name(f"{draft.name}-before")
+    sweep_once(target.parent)
+    draft = target.parent / new_name()
+    before = draft.with_name(f"{draft.name}{BEFORE}")
     try:
         with _called(path, draft):
             draft.mkdir()
             yield draft
             _sync_tree(draft)
+            old = before / target.name
             if target.exists():
-                target.rename(before)
+                before.mkdir()
+                target.rename(old)
             try:
                 draft.rename(target)
             except OSError:
-                if before.exists():
-                    before.rename(target)
+                if old.exists():
+                    old.rename(target)
                 raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        with suppress(OSError):  # none was in the way, or it holds the old folder
+            before.rmdir()
     shutil.rmtree(before, ignore_errors=True)
     _sync_folder(target.parent)
 

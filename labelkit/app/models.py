@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.checkpoint import read_card
+from labelkit.drafts import UNFINISHED
 from labelkit.errors import LabelkitError
 from labelkit.models.folders import list_models
 from labelkit.models.heads import head_of
@@ -30,7 +31,7 @@ class ModelCard:
 def known_models(project: Path) -> list[ModelCard]:
     """Every model that can be read: those that can be asked for by name, then the project's own."""
     cards: list[ModelCard] = []
-    for path in [*list_models().values(), *sorted((project / "models").glob("*.safetensors"))]:
+    for path in [*list_models().values(), *_own(project)]:
         try:
             card = _card(path)
         except LabelkitError:
@@ -38,6 +39,12 @@ def known_models(project: Path) -> list[ModelCard]:
         if card is not None:
             cards.append(card)
     return cards
+
+
+def _own(project: Path) -> list[Path]:
+    """The model files in the project's folder, those left out that are still being written."""
+    found = sorted((project / "models").glob("*.safetensors"))
+    return [path for path in found if not path.name.startswith(UNFINISHED)]
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Version:
 def versions(project: Path) -> list[Version]:
     """The project's fine-tuned models, the newest first."""
     found = []
-    for path in sorted((project / "models").glob("*.safetensors")):
+    for path in _own(project):
         try:
             card = read_card(path)
         except LabelkitError:

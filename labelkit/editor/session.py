@@ -255,6 +255,8 @@ class EditSession:
             if target is None:
                 self._stale.add(sheet.key)
                 self._status["notice"] = reply.notice or f"This is the {'first' if back else 'last'} face."
+        elif reply.fresh:
+            self._stale.add(sheet.key)
         if reply.fresh and self.desk.can_predict and what in ("predict", "add_face"):
             self._place(reply.opens or sheet.key)
 
@@ -339,7 +341,12 @@ class EditSession:
         self._push({"schemes": self._schemes, "faces": dict(self._faces), "current": self.current})
 
     def _sheet(self, key: str) -> Sheet:
-        """The face of an entry: one that is shown, or one from before the page was loaded."""
+        """The face of an entry: one that is shown, or one from before the page was loaded.
+
+        An earlier entry of the same outbox may have made it another than the one that is shown.
+        """
+        if key in self._stale and key in self._sheets:
+            self._sheets[key] = self._opened(key)
         return self._sheets.get(key) or self._opened(key)
 
     def _opened(self, key: str) -> Sheet:

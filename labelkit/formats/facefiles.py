@@ -25,6 +25,7 @@ from pathlib import Path, PurePosixPath
 
 from labelkit import atomic
 from labelkit.dataset import Dataset, Sample
+from labelkit.drafts import UNFINISHED
 from labelkit.errors import FormatError, InputError
 from labelkit.formats.plaintext import brief, read_lines
 from labelkit.formats.reading import (
@@ -84,7 +85,7 @@ class FaceFiles:
         """The files below a folder, sorted; links to folders are not followed."""
         found: list[Path] = []
         for place, folders, files in os.walk(folder, onerror=_unreadable):
-            folders[:] = [name for name in folders if not name.startswith(atomic.UNFINISHED)]
+            folders[:] = [name for name in folders if not name.startswith(UNFINISHED)]
             found += [Path(place, name) for name in files if name.lower().endswith(self.suffix)]
         return sorted(file for file in found if not _is_apple_double(file))
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from numpy.typing import ArrayLike
 
 from labelkit.dataset.parts import By
+from labelkit.drafts import sweep
 from labelkit.errors import InputError
 from labelkit.geometry import Box
 from labelkit.images import ImageFile, RGBImage, find_images, image_below
@@ -99,9 +100,14 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """The project in ``folder``; raises `InputError` when there is none, or its settings are wrong."""
+        """The project in ``folder``; raises `InputError` when there is none, or its settings are wrong.
+
+        What a process that was killed had half written in there is deleted.
+        """
         folder = Path(folder)
         settings = read_settings(folder)
+        for place in (folder, *(folder / name for name in FOLDERS)):
+            sweep(place)
         return cls(folder, settings, Store.open(database(folder)))
 
     def close(self) -> None:
