@@ -37,6 +37,7 @@ from labelkit.editor.latest import Latest, worker
 from labelkit.errors import InputError, LabelkitError
 from labelkit.geometry import Array
 from labelkit.scheme import Scheme, scheme_from_dict
+from labelkit.scheme.scheme import FARTHEST
 from labelkit.scheme.symmetry import make_symmetric, mirror_half
 
 _log = logging.getLogger("labelkit")
@@ -334,8 +335,8 @@ def _places(value: Any) -> Array:
         places = np.asarray(value, np.float64).reshape(-1, 2)
     except (TypeError, ValueError) as error:
         raise InputError("places on the plane are a list of pairs of numbers") from error
-    if len(places) > MOST_POINTS or not np.isfinite(places).all():
-        raise InputError(f"places on the plane are finite, and at most {MOST_POINTS}")
+    if len(places) > MOST_POINTS or not (np.abs(places) <= FARTHEST).all():
+        raise InputError(f"places on the plane are numbers up to {FARTHEST:g}, and at most {MOST_POINTS}")
     return places
 
 

@@ -32,7 +32,6 @@ data set.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +43,7 @@ from labelkit import atomic
 from labelkit.dataset import Attribute, Dataset, Sample
 from labelkit.errors import FormatError, InputError
 from labelkit.formats.extras import extra
+from labelkit.formats.matlab import Held, read_variables
 from labelkit.formats.plaintext import glance
 from labelkit.formats.reading import (
     FacesRead,
@@ -89,9 +89,7 @@ def read(
 
     ``images`` is the image root (AFLW: the folder ``flickr``), by default that in which the file
     lies. Raises `FormatError` for a file of another kind, and with ``strict`` for the first bad
-    face; otherwise the data set's report names the bad ones. Raises `UnavailableError` without
-    scipy.
-    """
+    face; otherwise the data XX"""
     path = Path(path)
     table = _Table(path)
     root = image_root(images, path.parent)
@@ -136,12 +134,12 @@ class _Table:
 
     def __init__(self, path: Path) -> None:
         found = _load(path)
-        self._names = found["nameList"].ravel()
+        self._names: NDArray[Any] = np.asarray(found["nameList"]).ravel()
         rows = len(self._names)
         data, self._mask, box = (_matrix(path, name, found[name], rows) for name in _MATRICES)
         self.count = data.shape[1] // 2
         if not self.count or data.shape[1] % 2 or self._mask.shape[1] != self.count or box.shape[1] != 4:
-            shapes = ", ".join(f"{name} {found[name].shape}" for name in _MATRICES)
+            shapes = ", ".join(f"{name} {np.shape(found[name])}" for name in _MATRICES)  # type: ignore[arg-type]
             raise FormatError(path, f"is no AFLW-19 file: its columns do not fit together ({shapes})")
         self._xy = data.reshape(rows, 2, self.count).transpose(0, 2, 1) - 1
         #: x0 y0 x1 y1 of every face.
@@ -178,42 +176,17 @@ class _Table:
         return {"order": order, **split}
 
 
-def _load(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a file by their names; none of them is taken from a pickle."""
-    scipy = extra("scipy.io", _WHAT)
+def _load(path: Path) -> dict[str, Held]:
+    """The columns of a file by their names."""
     if path.is_dir():
         raise FormatError(path, "is a folder, not a file")
-    try:
-        with path.open("rb") as file:
-            sizes = {name: int(np.prod(shape, dtype=object)) for name, shape, _ in scipy.whosmat(file)}
-            _check_contents(path, sizes)
-            wanted = [name for name in ("nameList", *_MATRICES, "ra") if name in sizes]
-            file.seek(0)
-            found = scipy.loadmat(file, variable_names=wanted)
-    except FormatError:
-        raise
-    except Exception as error:  # a damaged file makes scipy raise nearly anything
-        raise FormatError(path, _reason(error)) from error
-    return {name: found[name] for name in wanted}
-
-
-def _check_contents(path: Path, sizes: dict[str, int]) -> None:
+    found = read_variables(path, ("nameList", *_MATRICES, "ra"), _MOST)
     for name in ("nameList", *_MATRICES):
-        if name not in sizes:
+        if name not in found:
             raise FormatError(path, f"is no AFLW-19 file: it holds no {name}")
-    for name, size in sizes.items():
-        if size > _MOST:
-            raise FormatError(path, f"claims to hold {size} numbers as {name}")
-    if not sizes["nameList"]:
+    if not isinstance(found["nameList"], np.ndarray) or not found["nameList"].size:
         raise FormatError(path, "holds no face")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, NotImplementedError):
-        return "is a MATLAB file of version 7.3; AFLW-19's are of version 5"
-    if isinstance(error, OSError) and error.errno:
-        return f"cannot be read ({os.strerror(error.errno)})"
-    return "is no MATLAB file of version 5, or is cut short"
+    return found
 
 
 def _matrix(path: Path, name: str, found: Any, rows: int) -> Array:

@@ -84,8 +84,9 @@ _FURTHER = 32_768
 #: Photos get about 15 % smaller at zlib's usual level, which takes four times as long.
 _COMPRESSION = 1
 
-#: The most numbers that are read at once: a small file may claim to hold any number of them.
-_MOST = 1 << 26
+#: The most numbers that are read at once: a small file may claim to hold any number of them. And the most
+#: bytes that HDF5's ways of packing make of one; what was never written takes no byte of the file at all.
+_MOST, _PACKED = 1 << 26, 1032
 
 
 def read(
@@ -255,6 +256,7 @@ def _pixels(cell: Any) -> NDArray[np.uint8]:
         raise InputError(f"its photo is an array {shape} of {cell.dtype}, not uint8 of (3, width, height)")
     if not 0 < shape[-1] * shape[-2] <= MAX_PIXELS:
         raise InputError(f"its photo has {shape[-2]} x {shape[-1]} pixels")
+    _check_stored(cell, "its photo")
     with _damage("its photo"):
         return np.ascontiguousarray(cell[()].T)
 
@@ -266,6 +268,7 @@ def _numbers(file: Any, name: str, shape: tuple[int, int] | None = None) -> Arra
         raise InputError(f"{name} is an array {data.shape} of {data.dtype}, not numbers for every face")
     if shape is not None and data.shape != shape[::-1]:
         raise InputError(f"{name} has {data.shape[1]} rows of {data.shape[0]}, not {shape[0]} of {shape[1]}")
+    _check_stored(data, name)
     with _damage(name):
         return np.asarray(data[()].T, np.float64)
 
@@ -277,6 +280,7 @@ def _cells(file: Any, name: str, count: int) -> list[Any]:
         raise InputError(f"{name} is no cell array of photos")
     if data.size != count:
         raise InputError(f"{name} has {data.size} photos for {count} faces")
+    _check_stored(data, name)
     with _damage(name):
         return list(data[()].ravel())
 
@@ -301,6 +305,14 @@ def _plain_array(found: Any, name: str) -> Any:
     if found.external or found.is_virtual:
         raise InputError(f"{name} lies in another file")
     return found
+
+
+def _check_stored(data: Any, name: str) -> None:
+    """Raises `InputError` for an array of which the file can hold but a part."""
+    with _damage(name):
+        claimed, stored = data.size * data.dtype.itemsize, data.id.get_storage_size()
+    if claimed > _PACKED * stored:
+        raise InputError(f"{name} claims to be {claimed} bytes, of which the file holds {stored}")
 
 
 def _address(cell: Any) -> int:

@@ -89,6 +89,9 @@ _GENDERS = ("female", "male")
 #: What XML has no way to say.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+#: So many points of all faces together may be missing; more, and the file must be as long as they are many.
+_MOST = 1_000_000
+
 #: dlib's integers have 32 bits on some systems.
 _LARGEST = 2**31 - 1
 
@@ -111,6 +114,10 @@ def read(
     file = ImglabFile(path, faces)
     root = image_root(images, path.parent)
     parts = _parts_of(path, file, scheme)
+    if parts.count * len(file.boxes) > max(_MOST, path.stat().st_size):
+        raise FormatError(
+            path, f"numbers parts up to {parts.count} in {len(file.boxes)} boxes: too many to be there"
+        )
     for box in file.boxes:
         with faces.entry(path, box.line):
             faces.append(_face(box, parts, root))

@@ -24,13 +24,16 @@ from labelkit.errors import FormatError, InputError
 from labelkit.formats.extras import extra
 from labelkit.formats.plaintext import brief, glance
 from labelkit.formats.reading import FacesRead, image_root
-from labelkit.formats.tables import Columns, Row, column_type, columns_to_write, read_rows
+from labelkit.formats.tables import LONGEST, Columns, Row, column_type, columns_to_write, read_rows
 from labelkit.formats.writing import WriteReport, root_to_write, scheme_to_write
 from labelkit.scheme import Scheme, scheme_from_dict
 
 _SCHEME = b"labelkit.scheme"
 _MAGIC = "PAR1"
 _WHAT = "a Parquet table"
+
+#: What a file may unpack to: this many bytes, and so many more for each of its own.
+_UNPACKED, _RATIO = 16 << 20, 50
 _SAID = {bool: "true or false", int: "integers", float: "numbers", str: "text"}
 
 
@@ -52,9 +55,7 @@ def read(
     with _opened(path) as table:
         columns = _columns(path, table.schema_arrow)
         own = _scheme_of(path, table.schema_arrow.metadata or {})
-        batches = table.iter_batches(batch_size=1024)
-        cells = (row for batch in batches for row in zip(*map(_cells, batch.columns), strict=True))
-        rows = [Row(row, name=f"row {number}") for number, row in enumerate(cells, 1)]
+        rows = list(_rows(path, table))
     root = image_root(images, path.parent)
     return read_rows(path, columns, rows, FacesRead(strict), scheme=scheme, own=own, root=root)
 
@@ -93,9 +94,10 @@ def _opened(path: Path) -> Iterator[Any]:
     arrow, parquet = extra("pyarrow", _WHAT), extra("pyarrow.parquet", _WHAT)
     try:
         with path.open("rb") as file, parquet.ParquetFile(file) as table:
-            # A few bytes may promise billions of equal rows; no two faces are equal.
-            if table.metadata.num_rows > path.stat().st_size:
-                raise FormatError(path, f"has {table.metadata.num_rows} rows, more than bytes")
+            _check_size(path, table.metadata)
+            texts = [field.name for field in table.schema_arrow if _python_type(field.type) is str]
+        # As they are stored, each different text once: a row may stand for any number of them.
+        with path.open("rb") as file, parquet.ParquetFile(file, read_dictionary=texts) as table:
             yield table
     except FormatError:
         raise
@@ -103,6 +105,43 @@ def _opened(path: Path) -> Iterator[Any]:
         raise FormatError(path, f"cannot be read ({error.strerror or _in_one_line(error)})") from error
     except (arrow.ArrowException, ValueError) as error:
         raise FormatError(path, f"is no Parquet table that can be read ({_in_one_line(error)})") from error
+
+
+def _check_size(path: Path, about: Any) -> None:
+    """A few bytes may promise billions of equal rows, or unpack to any size."""
+    size = path.stat().st_size
+    if about.num_rows > size:  # no two faces are equal
+        raise FormatError(path, f"has {about.num_rows} rows, more than bytes")
+    groups = (about.row_group(number) for number in range(about.num_row_groups))
+    unpacked = sum(
+        group.column(number).total_uncompressed_size
+        for group in groups
+        for number in range(group.num_columns)
+    )
+    if unpacked > _UNPACKED + _RATIO * size:
+        raise FormatError(path, f"unpacks to {unpacked >> 20} MB, too much for its size")
+
+
+def _rows(path: Path, table: Any) -> Iterator[Row]:
+    """The rows of a table, none of them with a text that is longer than a cell may be."""
+    compute, number = extra("pyarrow.compute", _WHAT), 0
+    for batch in table.iter_batches(batch_size=1024):
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            texts = column.dictionary if _values(column.type) != column.type else column
+            is_text = _python_type(texts.type) is str
+            longest = compute.max(compute.binary_length(texts)).as_py() if is_text else None
+            if longest is not None and longest > LONGEST:
+                raise FormatError(
+                    path, f"column {brief(name)} has a text of {longest} bytes; {LONGEST} at most"
+                )
+        for cells in zip(*map(_cells, batch.columns), strict=True):
+            number += 1
+            yield Row(cells, name=f"row {number}")
+
+
+def _values(kind: Any) -> Any:
+    """Of which Arrow type the values of a column are, where it holds each of them once."""
+    return kind.value_type if extra("pyarrow.types", _WHAT).is_dictionary(kind) else kind
 
 
 def _in_one_line(error: Exception) -> str:
@@ -120,14 +159,14 @@ def _columns(path: Path, schema: Any) -> Columns:
         fits = found is not None if wanted is None else found in (wanted, NoneType) or numbers
         if not fits and field.name != FACE:
             named = "true or false, numbers or text" if wanted is None else _SAID[wanted]
-            raise FormatError(path, f"column {brief(field.name)} holds {field.type}, not {named}")
+            raise FormatError(path, f"column {brief(field.name)} holds {_values(field.type)}, not {named}")
     return columns
 
 
 def _python_type(kind: Any) -> type | None:
     """Of which type the values of an Arrow type are; None for one that no cell has."""
     types = extra("pyarrow.types", _WHAT)
-    kind = kind.value_type if types.is_dictionary(kind) else kind
+    kind = _values(kind)
     tests = {
         bool: types.is_boolean,
         int: types.is_integer,

@@ -49,6 +49,9 @@ from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State, Visibility
 from labelkit.scheme import Scheme
 
+#: The longest text of a cell, in bytes: that of Python's reader of CSV.
+LONGEST = 131_072
+
 Cell = bool | int | float | str | None
 
 _TEXTS = ("image", "kind", "source", "scheme")

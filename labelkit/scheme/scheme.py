@@ -18,6 +18,9 @@ from labelkit.geometry import PLANE_IOD, Array, Similarity, freeze, tight_box
 #: How far two mirrored points of a symmetric scheme may differ, in plane units.
 SYMMETRY_TOLERANCE = 1e-6
 
+#: No landmark is further from the middle of the face, in plane units; squares of such places are numbers.
+FARTHEST = 1e6
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # files are called by it
 
 
@@ -173,7 +176,7 @@ def _check(scheme: Scheme) -> None:
         if not p.name or p.name in seen:
             raise SchemeError(f"point name {p.name!r} is empty or stands twice")
         seen.add(p.name)
-        if not np.isfinite([p.x, p.y]).all():
+        if not (abs(p.x) <= FARTHEST and abs(p.y) <= FARTHEST):  # which NaN is not either
             raise SchemeError(f"point {p.name!r} has no place on the plane")
     curve_points = [i for c in scheme.curves for i in c.points]
     ends = [i for pair in scheme.normalizers.values() for end in pair for i in end]

@@ -241,9 +241,8 @@ def test_a_file_that_claims_too_much_is_not_read(tmp_path: Path, monkeypatch: py
 def test_without_scipy_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = data_set(tmp_path, Landmarks("drawn3", [[1, 2], [3, 4], [5, 7]]))
     monkeypatch.setitem(sys.modules, "scipy.io", None)
-    for attempt in (lambda: aflw.read(tmp_path / "a.mat"), lambda: aflw.write(data, tmp_path / "a.mat")):
-        with pytest.raises(UnavailableError, match=r'scipy; pip install "labelkit\[formats\]"'):
-            attempt()
+    with pytest.raises(UnavailableError, match=r'scipy; pip install "labelkit\[formats\]"'):
+        aflw.write(data, tmp_path / "a.mat")
 
 
 # Writing

@@ -211,6 +211,12 @@ def bomb(file: h5py.File) -> None:
     cells(file, cell.ref, file["#refs#/1"].ref)
 
 
+def hollow(file: h5py.File) -> None:
+    """A photo of which not one pixel is stored."""
+    cell = file.create_dataset("hollow", (3, 5000, 5000), np.uint8, chunks=(1, 100, 100))
+    cells(file, cell.ref, file["#refs#/1"].ref)
+
+
 BAD_FACES: dict[str, tuple[Damage, str]] = {
     "nan": (lambda f: f["phisTr"].__setitem__((2, 0), np.nan), "point 2 has a coordinate that is not finite"),
     "infinity": (lambda f: f["phisTr"].__setitem__((3, 0), -np.inf), "point 0 has a coordinate"),
@@ -224,6 +230,7 @@ BAD_FACES: dict[str, tuple[Damage, str]] = {
     "a photo of four colours": (photo_is(np.ones((4, 6, 4), np.uint8)), "its photo is an array (4, 6, 4)"),
     "a photo without pixels": (photo_is(np.ones((3, 0, 4), np.uint8)), "its photo has 0 x 4 pixels"),
     "a photo larger than memory": (bomb, "its photo has 1048576 x 1048576 pixels"),
+    "a photo that is not there": (hollow, "claims to be 75000000 bytes, of which the file holds 0"),
     "a photo elsewhere": (
         lambda f: external(f, "#refs#/0") or cells(f, f["#refs#/0"].ref, f["#refs#/1"].ref),
         "its photo lies in another file",
@@ -246,6 +253,15 @@ def test_a_bad_face_is_named_and_the_rest_is_read(tmp_path: Path, damage: Damage
         cofw.read(path, images=tmp_path / "other", strict=True)
     assert str(caught.value) == str(left_out)
     assert "\n" not in str(caught.value)
+
+
+def test_faces_that_are_claimed_and_not_stored(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file.create_dataset("phisTr", (87, 700_000), np.float64, chunks=(87, 1000))
+        file.create_dataset("bboxesTr", (4, 700_000), np.float64, chunks=(4, 1000))
+        file.create_dataset("IsTr", (1, 700_000), h5py.ref_dtype, chunks=(1, 1000))
+    with pytest.raises(FormatError, match=r"phisTr claims to be 487200000 bytes, of which the file holds 0"):
+        cofw.read(tmp_path / "a.mat", images=tmp_path / "out")
 
 
 def test_a_reference_to_nowhere_is_named(tmp_path: Path) -> None:

@@ -314,6 +314,13 @@ def test_a_file_that_is_none_of_imglab(tmp_path: Path, text: str | bytes, proble
     assert "\n" not in str(caught.value)
 
 
+def test_parts_that_are_numbered_far_beyond_what_is_there(tmp_path: Path) -> None:
+    photos(tmp_path, "a.jpg")
+    path = write_xml(tmp_path, xml(*[box("<part name='9999' x='1' y='1'/>")] * 200))
+    with pytest.raises(FormatError, match="numbers parts up to 9999 in 200 boxes: too many to be there"):
+        dlib.read(path)
+
+
 def test_a_deeply_nested_file_is_read(tmp_path: Path) -> None:
     photos(tmp_path, "a.jpg")
     deep = "<x>" * 50_000 + "</x>" * 50_000

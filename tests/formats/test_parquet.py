@@ -168,6 +168,21 @@ def test_more_rows_than_bytes_are_refused(tmp_path: Path) -> None:
         parquet.read(path)
 
 
+def test_a_file_that_unpacks_to_far_more_than_its_size(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.parquet"
+    pq.write_table(pa.table({"image": ["a" * 40_000_000]}), path, compression="zstd")
+    with pytest.raises(FormatError, match=r"bomb\.parquet: unpacks to \d+ MB, too much for its size"):
+        parquet.read(path)
+
+
+def test_a_long_text_that_stands_for_every_row_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.parquet"
+    table = pa.table({"image": ["a.jpg"] * 500, "note:str": ["x" * 1_000_000] * 500})
+    pq.write_table(table, path, compression="zstd", use_dictionary=["note:str"])
+    with pytest.raises(FormatError, match="column 'note:str' has a text of 1000000 bytes; 131072 at most"):
+        parquet.read(path)
+
+
 @pytest.mark.parametrize("way", ["read", "write"])
 def test_without_pyarrow_the_way_to_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str

@@ -308,3 +308,9 @@ def test_pairs_and_index_say_the_same(order: list[int]) -> None:
         index[a], index[b] = b, a
     scheme = Scheme("p", tuple(Point(f"p{i}", 0, 0) for i in range(4)), pairs_from_index(index))
     assert scheme.mirror_index.tolist() == index
+
+
+@pytest.mark.parametrize("place", [(1e7, 0.0), (0.0, -1e308), (float("nan"), 0.0)])
+def test_a_point_further_out_than_any_face_is_refused(place: tuple[float, float]) -> None:
+    with pytest.raises(SchemeError, match="point 'far' has no place on the plane"):
+        Scheme("drawn", (Point("far", *place),))
