@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from labelkit import __version__
-from labelkit.atomic import replacing_all, replacing_folder
+from labelkit.atomic import replacing_all, replacing_folder, write_text
 from labelkit.dataset import Dataset, Sample
 from labelkit.dataset.parts import By, divide, shares_of
 from labelkit.errors import InputError
@@ -29,7 +29,7 @@ from labelkit.images import ImageFile
 from labelkit.landmarks import Landmarks, State
 from labelkit.prelabel.files import card_path
 from labelkit.project.photos import all_images
-from labelkit.project.side import SIDE, digests, face_name, side_path
+from labelkit.project.side import BEFORE, SIDE, digests, face_name, side_path, standing
 from labelkit.store import FINISHED, FaceState, Store, StoredFace
 
 #: What the files of a split are called, where the format is one of single files.
@@ -117,13 +117,22 @@ def export(
     parts = {"": data}
     if shares is not None:
         parts = _divided(store, data, [face for face, _ in faces], shares, options.by)
+    before = None if whole else standing(out)
     with _drafts(out, report.side, whole) as (draft, side):
         report.losses = _write(chosen, parts, draft, report)
         for loss in report.losses:
             heard(loss)
         about = {**_about(store, folder, options, report), "sha256": digests(draft, out.name)}
-        side.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        side.write_text(_text(about if before is None else {**about, BEFORE: before}), encoding="utf-8")
+    if before is not None:
+        with suppress(OSError):  # the disk is full: it says more than it need, and nothing wrong
+            write_text(report.side, _text(about))
     return report
+
+
+def _text(about: Mapping[str, Any]) -> str:
+    """A side file's content."""
+    return json.dumps(about, indent=1, ensure_ascii=False) + "\n"
 
 
 def _chosen_faces(

@@ -1,7 +1,8 @@
 """The side file of an export: a JSON file that says whose labels the files beside it hold.
 
 It names the exported files with their SHA-256, so that it is not believed about a file that has
-been changed since.
+been changed since. While a file is replaced, its side file says under "before" what it said about the
+old one: whichever of the two is found after a kill, it is known whose labels they are.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from labelkit.scheme.files import scheme_from_dict
 
 #: The side file of an export that is a folder; that of a file has the file's name before it.
 SIDE = "labelkit.json"
+
+#: Under which a side file has what it said about the file that is being replaced.
+BEFORE = "before"
 
 #: Between a photo's name and a face's number, where faces are listed.
 _FACE = ", face "
@@ -58,12 +62,30 @@ def read_side(path: Path) -> Side | None:
     beside = [] if path.is_dir() else [side_path(path, False)]
     for place in [*beside, path / SIDE, path.parent / SIDE]:
         try:
-            told = json.loads(place.read_text(encoding="utf-8"))
-            if _is_about(path, told["sha256"], part=place.parent != path):
+            told = _about(path, place)
+            if told is not None:
                 predicted = frozenset(str(face).rpartition(_FACE)[0] for face in told["predicted"])
                 return Side(scheme_from_dict(told["scheme"]), predicted)
         except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError, SchemeError):
             continue
+    return None
+
+
+def standing(path: Path) -> dict[str, Any] | None:
+    """What the side file of the exported file ``path`` says of it as it is; None where there is neither,
+    and for one that is damaged or speaks of other content."""
+    try:
+        return _about(path, side_path(path, False)) if path.is_file() else None
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
+        return None
+
+
+def _about(path: Path, place: Path) -> dict[str, Any] | None:
+    """What the side file ``place`` says of ``path``, or said before it; None where it is about neither."""
+    told: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
+    for one in (told, told.get(BEFORE)):
+        if one is not None and _is_about(path, one["sha256"], part=place.parent != path):
+            return {key: value for key, value in one.items() if key != BEFORE}
     return None
 
 

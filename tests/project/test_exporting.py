@@ -16,6 +16,7 @@ from labelkit.landmarks import Face, Landmarks, State
 from labelkit.prelabel.work import prelabel
 from labelkit.project import Project
 from labelkit.project.importing import import_dataset
+from labelkit.project.side import read_side
 from labelkit.scheme import Point, Scheme
 from labelkit.scheme.edit import add_points
 from labelkit.store import FaceState
@@ -152,6 +153,33 @@ def test_a_file_that_is_no_export_is_not_written_over(filled: Project, tmp_path:
     out.write_text("")
     for _ in range(2):
         assert filled.export("wflw", out).faces == 2
+
+
+def test_predictions_are_known_at_every_moment_while_they_are_exported_again(
+    filled: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.txt"
+    filled.export("wflw", out, include_predicted=True)
+    old = read_side(out)
+    assert old is not None
+    assert len(old.predicted) == 2
+    filled.annotate(Face("sub/c.png"), filled.landmarks(Face("sub/c.png")), author="ann")
+    replace = Path.replace
+    seen: list[Any] = []
+
+    def watched(draft: Path, target: Path) -> Path:
+        done = replace(draft, target)
+        seen.append(read_side(out))
+        return done
+
+    monkeypatch.setattr(Path, "replace", watched)
+    filled.export("wflw", out, include_predicted=True)
+    new = read_side(out)
+    assert new is not None
+    assert len(new.predicted) == 1
+    assert seen[0] == old
+    assert set(seen[1:]) == {new}
+    assert "before" not in side(tmp_path / "out.txt.labelkit.json")
 
 
 def test_a_folder_of_files_appears_as_a_whole_and_is_replaced_as_a_whole(

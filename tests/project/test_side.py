@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labelkit.project.side import SIDE, digests, face_name, read_side, side_path
+from labelkit.project.side import SIDE, digests, face_name, read_side, side_path, standing
 from labelkit.scheme import Scheme
 
 
@@ -70,3 +70,22 @@ def test_changed_labels_are_no_longer_what_was_exported(tmp_path: Path, ibug68: 
     exported(tmp_path / "a.txt", ibug68)
     (tmp_path / "a.txt").write_text("corrected labels")
     assert read_side(tmp_path / "a.txt") is None
+
+
+def test_while_a_file_is_replaced_its_side_file_speaks_of_both(tmp_path: Path, ibug68: Scheme) -> None:
+    side = exported(tmp_path / "a.txt", ibug68)
+    old = json.loads(side.read_text())
+    (tmp_path / "new.txt").write_text("new labels")
+    new = {"sha256": {"a.txt": digests(tmp_path / "new.txt", "n")["n"]}, "predicted": []}
+    side.write_text(json.dumps({**new, "scheme": ibug68.to_dict(), "before": old}))
+    told = read_side(tmp_path / "a.txt")
+    assert told is not None
+    assert told.predicted == {"sub/a, face 1.png"}, "the old labels are as they were told"
+    assert standing(tmp_path / "a.txt") == old
+    (tmp_path / "new.txt").replace(tmp_path / "a.txt")
+    told = read_side(tmp_path / "a.txt")
+    assert told is not None
+    assert told.predicted == frozenset()
+    (tmp_path / "a.txt").write_text("changed")
+    assert standing(tmp_path / "a.txt") is None
+    assert standing(tmp_path / "none.txt") is None
