@@ -71,7 +71,10 @@ class Logins:
         """Whether a login counts now; whose it is, and of which password, is not looked at."""
         now = self._clock()
         seen = max(login.written, self._seen.get(login.ident, 0.0))
-        return now - login.begun <= LONGEST and now - seen <= IDLE and _hash(login.ident) not in self._ended
+        # A sign of life that is yet to come is one from before the clock was set back: who came in when it
+        # was a year ahead is not to stay for a year.
+        lives = now - login.begun <= LONGEST and abs(now - seen) <= IDLE
+        return lives and _hash(login.ident) not in self._ended
 
     def see(self, login: Login) -> None:
         """A sign of life of a login that is good."""

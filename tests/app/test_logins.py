@@ -46,6 +46,17 @@ def test_a_login_ends_by_its_age_however_busy_it_is(tmp_path: Path, clock: Clock
     assert not logins.good(login)
 
 
+@pytest.mark.parametrize(("back", "stays"), [(3600, True), (86400, False), (365 * 86400, False)])
+def test_a_clock_that_is_set_back_keeps_nobody_in_for_ever(
+    tmp_path: Path, clock: Clock, back: float, stays: bool
+) -> None:
+    logins = Logins(tmp_path, clock)
+    login = logins.begin("ann", "stamp")
+    logins.see(login)
+    clock.now -= back
+    assert logins.good(login) is stays
+
+
 def test_a_cookie_is_written_anew_now_and_then(tmp_path: Path, clock: Clock) -> None:
     logins = Logins(tmp_path, clock)
     login = logins.begin("ann", "stamp")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,43 @@ def test_many_threads_share_a_store(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         faces = list(pool.map(work, range(24)))
     assert [face.note for face in store.faces(faces)] == [f"note {i}" for i in range(24)]
+
+
+def test_the_log_shrinks_when_nobody_reads_what_is_in_it(
+    store: Store, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_PRAGMAS", (*database._PRAGMAS, "PRAGMA synchronous = OFF"))
+    (face,) = make.faces()
+    log = store.path.with_name("labelkit.db-wal")
+    with Store.open(store.path) as reader, Store.open(store.path) as writer:
+        with reader._database.read() as connection:
+            connection.exec_driver_sql("SELECT count(*) FROM faces").scalar()
+            for number in range(100):
+                writer.set_note(face, "0123456789"[number % 10] * 100_000, "me")
+            assert log.stat().st_size > 20e6, "what the reader may need stays"
+        for _ in range(2):
+            writer.set_note(face, f"{log.stat().st_size}", "me")
+        assert log.stat().st_size <= 16e6
+
+
+def test_who_has_little_patience_does_not_wait_twice(store: Store, make: Any) -> None:
+    (face,) = make.faces()
+    held = store._database
+    with store.patience(0.01):
+        assert held._wait() == 0.01
+    assert held._wait() == database.BUSY_SECONDS
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="keeps the database busy"), store.patience(0.01):
+            store.set_note(face, "a note", "me")
+        with store.patience(60.0):
+            assert held._wait() == 0.0
+            with pytest.raises(StoreError, match="keeps the database busy"):
+                store.set_note(face, "a note", "me")
+        assert held._wait() == database.BUSY_SECONDS, "threads that nobody waits for are patient"
+        other.execute("ROLLBACK")
+    with store.patience(0.01):
+        assert store.set_note(face, "a note", "me").note == "a note"
 
 
 def test_durable_settings_are_in_force(store: Store) -> None:
