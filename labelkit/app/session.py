@@ -33,6 +33,7 @@ PAGES = {
     "train": ("Train", "Teach the model your scheme"),
     "quality": ("Quality", "How good the labels are"),
     "export": ("Export", "Labels as files"),
+    "log": ("Log", "Who did what, and when"),
 }
 
 #: The states in which a face waits for a person.

@@ -62,6 +62,20 @@ class OddFaces(Talking):
     _esm = source("odd.js")
 
 
+class LogTable(Talking):
+    """Entries of the log, see ``static/log.js``.
+
+    ``rows`` have time, person, what, photo, index and face (None for what is about none), text, and
+    whether the face can be brought ``back``; ``more`` is whether there are older ones.
+    """
+
+    rows = param.List()
+    page = param.Integer(0)
+    more = param.Boolean(False)
+
+    _esm = source("log.js")
+
+
 class Drop(Talking):
     """A place for files of a ``kind``, photo or labels, see ``static/drop.js``."""
 

@@ -8,7 +8,7 @@ of it can be changed or removed: triggers refuse it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,6 +35,8 @@ class _Asked:
     author: str | None
     since: datetime | None
     limit: int | None
+    photo: str | None = None
+    what: str | None = None
 
 
 class LogCalls(Part):
@@ -59,21 +61,49 @@ class LogCalls(Part):
         author: str | None = None,
         since: datetime | None = None,
         limit: int | None = None,
+        photo: str | None = None,
+        what: str | None = None,
     ) -> list[LogEntry]:
-        """What was done, the oldest first: to one face, by one person, from a moment on; of more than
-        ``limit`` entries the newest. What nobody in particular did has no author. Raises
-        `InputError` for an unknown face."""
-        kinds = [_annotations, _events, _schemes, _jobs, _actions]
+        """What was done, the oldest first: to one face, by one person, from a moment on, to photos that
+        have ``photo`` in their paths, or of one kind (``what`` of `LogEntry`); of more than ``limit``
+        entries the newest. What nobody in particular did has no author. Raises `InputError` for an
+        unknown face."""
+        asked = _Asked(face_id, author, since, limit, photo or None, what or None)
         with self._database.read() as connection:
             if face_id is not None:
                 load_face(connection, face_id)
-                kinds = kinds[:2]
-            asked = _Asked(face_id, author, since, limit)
-            kept = [list(kind(connection, asked)) for kind in kinds]
+            kept = [list(read(connection, asked)) for read in _readers(asked)]
         # By time where that says more, but never against the order in which entries of a kind were
         # stored: the clock may have been set in between.
         found = list(heapq.merge(*kept, key=lambda entry: entry.time))
         return found if limit is None else found[max(len(found) - limit, 0) :]
+
+    def authors(self) -> list[str]:
+        """Everybody of whom the log tells, by name."""
+        names: set[str] = set()
+        with self._database.read() as connection:
+            for table in (annotation_rows, events, schemes, actions):
+                names |= set(connection.execute(select(table.c.author).distinct()).scalars())
+        return sorted(names - {""})
+
+    def actions(self) -> list[str]:
+        """The kinds of actions that there are: exports, imports, backups and the like."""
+        with self._database.read() as connection:
+            return sorted(connection.execute(select(actions.c.kind).distinct()).scalars())
+
+
+_Reader = Callable[[Connection, _Asked], Iterator[LogEntry]]
+
+
+def _readers(asked: _Asked) -> list[_Reader]:
+    """Where what was asked for may be found."""
+    of_faces: dict[str, _Reader] = {ANNOTATION: _annotations, **dict.fromkeys(EventKind, _events)}
+    of_all: dict[str, _Reader] = {SCHEME: _schemes, JOB: _jobs}
+    only_faces = asked.face_id is not None or asked.photo is not None
+    if asked.what is None:
+        return [_annotations, _events, *([] if only_faces else [_schemes, _jobs, _actions])]
+    known = of_faces.get(asked.what) or (None if only_faces else of_all.get(asked.what, _actions))
+    return [known] if known is not None else []
 
 
 def _annotations(connection: Connection, asked: _Asked) -> Iterator[LogEntry]:
@@ -159,6 +189,10 @@ def _newest(
         )
     if asked.face_id is not None:
         query = query.where(table.c.face_id == asked.face_id)
+    if asked.photo is not None:
+        query = query.where(images.c.path.contains(asked.photo, autoescape=True))
+    if asked.what is not None and "kind" in table.c:
+        query = query.where(table.c.kind == asked.what)
     if asked.author is not None:
         query = query.where(table.c.author == asked.author)
     if asked.since is not None:

@@ -192,3 +192,20 @@ def test_a_clock_that_is_set_back_changes_no_order(
     assert [one.text for one in worked.log(face_id=face, limit=2)] == told[-2:]
     journal = worked.journal.undo(face, "tab")
     assert [delta.edit["id"] for delta in journal.done] == [2, 3, 4]
+
+
+def test_the_log_is_asked_for_photos_and_for_what_was_done(worked: Store) -> None:
+    assert {one.what for one in worked.log(photo="a.j")} == {"box", ANNOTATION, "state", "comment", "note"}
+    assert worked.log(photo="%") == []
+    assert [one.text for one in worked.log(what=SCHEME)] == [worked.log()[0].text]
+    assert [one.what for one in worked.log(what=JOB)] == [JOB]
+    assert [one.author for one in worked.log(what="state")] == ["ann", "ben"]
+    assert [one.what for one in worked.log(what="export", author="ben")] == ["export"]
+    assert worked.log(what="export", photo="a.jpg") == []
+    assert worked.log(what="nothing") == []
+    assert [one.index for one in worked.log(what="box", limit=1)] == [1]
+
+
+def test_everybody_and_every_action_is_known(worked: Store) -> None:
+    assert worked.authors() == ["ann", "ben", "founder"]
+    assert worked.actions() == ["export"]

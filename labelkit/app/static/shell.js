@@ -8,6 +8,7 @@ const ICONS = {
   train: '<path d="M3 17 9 11l4 4 8-9"/><path d="M15 6h6v6"/>',
   quality: '<path d="M4 20V10M10 20V4M16 20v-7M21 20H3"/>',
   export: '<path d="M12 3v12M7 10l5 5 5-5M4 20h16"/>',
+  log: '<circle cx="12" cy="12" r="8.5"/><path d="M12 7v5l3.5 2"/>',
   theme: '<circle cx="12" cy="12" r="8.5"/><path d="M12 3.5v17A8.5 8.5 0 0 0 12 3.5Z" fill="currentColor"/>',
 }
 
