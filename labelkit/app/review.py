@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import panel as pn
 
 from labelkit.app import parts
@@ -47,8 +49,9 @@ _MOST = 2000
 
 _GRID, _EDITOR = "grid", "editor"
 
-#: Milliseconds between two renewals of what a grid holds.
-_BEAT = 45_000
+#: Seconds between two renewals of what a grid holds, and milliseconds between two looks whether it is
+#: time: until its timer is due, a session that has ended stays in memory with all that it has shown.
+_BEAT, _TICK = 45.0, 4_000
 
 
 class View:
@@ -64,6 +67,7 @@ class View:
         self._body = pn.Column(sizing_mode="stretch_both", margin=0)
         self._editors: dict[str, Editor] = {}
         self._grids: dict[str, GridView] = {}
+        self._stayed = time.monotonic()
         self._restore = parts.button("Bring back", visible=False)
         self._restore.on_click(session.guarded(self._bring_back))
         bar = parts.row(self._filter, self._order, self._restore, pn.layout.HSpacer(), self._mode)
@@ -74,7 +78,7 @@ class View:
         for widget in (self._filter, self._mode):
             widget.param.watch(session.guarded(lambda _: self._fill()), "value")
         if pn.state.curdoc is not None and pn.state.curdoc.session_context is not None:
-            pn.state.add_periodic_callback(session.guarded(self._stay), period=_BEAT)
+            pn.state.add_periodic_callback(session.guarded(self._stay), period=_TICK)
             pn.state.on_session_destroyed(lambda _: self._leave())
         self._order.param.watch(session.working(self._reorder), "value")
 
@@ -121,6 +125,9 @@ class View:
         self._fill()
 
     def _stay(self) -> None:
+        if time.monotonic() - self._stayed < _BEAT:
+            return
+        self._stayed = time.monotonic()
         shown = self._body.objects[0] if self._body.objects else None
         for grid in self._grids.values():
             if grid.grid is shown:

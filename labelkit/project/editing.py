@@ -54,6 +54,9 @@ _PATIENCE = 5.0
 #: tries again by itself.
 _HURRY = 0.5
 
+#: So many faces are looked at together for one that is free: with many people most are not.
+_LOOK = 10
+
 #: Commands after which a face stays open.
 _STAYING = ("comment", "keep", "take", "predict")
 
@@ -145,8 +148,10 @@ class Desk:
             key = str(journal.face_id)
             if journal.session == self._session and (self._queued or key in self._order):
                 return key
-        free = (key for key in self._order if not self._queued or self._hold.take(int(key)))
-        return next(free, None)
+        if not self._queued:
+            return next(iter(self._order), None)
+        found = self._hold.first(map(int, self._order))
+        return None if found is None else str(found)
 
     def photo(self, image: str) -> bytes:
         return browser_photo(self._project.image(image))
@@ -162,15 +167,16 @@ class Desk:
         return Neighbours(before, following, place + 1, max(len(self._order), self._waiting))
 
     def _following(self, place: int) -> str | None:
-        """The next face; of a queue, the next that still waits and that nobody else has open."""
-        for key in self._order[place + 1 :]:
-            if not self._queued or self._free(int(key)):
-                return key
+        """The next face; of a queue, the next that still waits and that nobody else has open, which
+        this person then holds."""
+        if not self._queued:
+            return next(iter(self._order[place + 1 : place + 2]), None)
+        for start in range(place + 1, len(self._order), _LOOK):
+            faces = self._store.faces(map(int, self._order[start : start + _LOOK]))
+            found = self._hold.first(face.id for face in faces if face.state not in _SETTLED)
+            if found is not None:
+                return str(found)
         return None
-
-    def _free(self, face_id: int) -> bool:
-        """Whether a face is to be given to this person, who then holds it."""
-        return self._store.face(face_id).state not in _SETTLED and self._hold.take(face_id)
 
     def stay(self, keys: Sequence[str]) -> None:
         self._hold.keep(map(int, keys))

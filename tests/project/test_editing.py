@@ -22,7 +22,7 @@ from labelkit.project import Project
 from labelkit.project.editing import Desk, open_desk
 from labelkit.scheme.edit import remove_points
 from labelkit.store import EventKind, FaceState, NewPrediction, StoredOddity, clock, database, tables
-from labelkit.store.leases import SECONDS
+from labelkit.store.leases import SECONDS, Leases
 
 PHOTOS = ("a.png", "b.png", "sub/c.png")
 _numbers = count(1)
@@ -447,6 +447,33 @@ def test_what_is_shown_is_held_and_nothing_else(labelled: Project) -> None:
         ann.open(key)
     ann.stay(keys[:1])
     assert {str(face) for face in labelled.store.leases.held()} == set(keys[:1])
+
+
+def test_one_window_of_a_person_does_not_give_back_what_another_one_has(labelled: Project) -> None:
+    closed, left = open_desk(labelled, "ann"), open_desk(labelled, "ann")
+    keys = [closed.key(Face(name)) for name in PHOTOS[:2]]
+    for key in keys:
+        closed.open(key)
+    left.open(keys[0])
+    closed.leave()
+    assert [str(face) for face in labelled.store.leases.held()] == keys[:1]
+    assert open_desk(labelled, "bob").first() != keys[0]
+    left.leave()
+    assert "ann" not in {lease.holder for lease in labelled.store.leases.held().values()}
+
+
+def test_what_many_others_have_open_is_passed_over_without_a_write_for_each(
+    labelled: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = open_desk(labelled, "ann"), open_desk(labelled, "bob")
+    first, writes = ann.first(), []
+    for name in PHOTOS[:2]:
+        bob.open(bob.key(Face(name)))
+    take = Leases.take
+    monkeypatch.setattr(Leases, "take", lambda *asked: writes.append(asked) or take(*asked))
+    for _ in range(3):
+        assert ann.neighbours(first).next not in {bob.key(Face(name)) for name in PHOTOS[:2]}
+    assert len(writes) <= 1
 
 
 def test_whoever_opens_a_face_that_somebody_has_is_told_and_may_save(labelled: Project) -> None:
