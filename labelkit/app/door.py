@@ -122,7 +122,7 @@ class Door:
 
     def _listening(self, handler: type[WSHandler]) -> type[WSHandler]:
         if handler.__name__ not in self._sockets:  # Bokeh has one, and Panel may put its own there
-            self._sockets[handler.__name__] = listening(handler, self._hears)
+            self._sockets[handler.__name__] = listening(handler, self._hears, self._shared.discreet)
         return self._sockets[handler.__name__]
 
     def _hears(self, request: HTTPServerRequest) -> bool:

@@ -43,7 +43,7 @@ class _File(Guarded):
         except ImageError as error:
             raise HTTPError(404, reason=_line(error.problem)) from error
         except LabelkitError as error:
-            raise HTTPError(404, reason=_line(str(error))) from error
+            raise HTTPError(404, reason=_line(self.shared.discreet(str(error)))) from error
         self.set_header("Content-Type", "image/jpeg")
         kept = "private, max-age=31536000, immutable" if self.get_query_argument("v", "") else "no-cache"
         self.set_header("Cache-Control", kept)

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from labelkit.app.attempts import Attempts
+from labelkit.app.discreet import Discreet
 from labelkit.app.logins import Logins
 from labelkit.app.quota import Uploads
 from labelkit.app.thumbs import Thumbnails
@@ -71,6 +73,9 @@ class Shared:
         self.project, self.users = project, users
         self.attempts, self.uploads = Attempts(), Uploads()
         self.logins = Logins(project.folder)
+        # The longest folder that holds a path is the one that is named.
+        places = {project.images: "photos", project.folder: "project", Path.home(): "~"}
+        self.discreet = Discreet(places if users is not None else {})
         self._users_seen = self._users_file()
         self.thumbnails = Thumbnails(project)
         self.prelabelling: Work[PrelabelReport] = Work(project.start_prelabel)

@@ -25,8 +25,8 @@ _KINDS = frozenset(["PULL-DOC-REQ", "PATCH-DOC", "OK", "ACK", "ERROR"])
 Heard = Callable[[HTTPServerRequest], bool]
 
 
-def listening(handler: type[WSHandler], heard: Heard) -> type[WSHandler]:
-    """The same handler, of which ``heard`` is told."""
+def listening(handler: type[WSHandler], heard: Heard, discreet: Callable[[str], str]) -> type[WSHandler]:
+    """The same handler: ``heard`` is told of its messages, and what goes out passes ``discreet``."""
 
     class Listening(handler):  # type: ignore[misc,valid-type]  # which one, Bokeh says at run time
         def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -44,6 +44,12 @@ def listening(handler: type[WSHandler], heard: Heard) -> type[WSHandler]:
                 self.close(1008, "not now")
             else:
                 await super().on_message(fragment)
+
+        async def write_message(
+            self, message: bytes | str | dict[str, Any], binary: bool = False, locked: bool = True
+        ) -> None:
+            told = discreet(message) if isinstance(message, str) else message
+            await super().write_message(told, binary, locked)
 
         async def _receive(self, fragment: str | bytes) -> Any:
             message = await super()._receive(fragment)
