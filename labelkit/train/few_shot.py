@@ -7,8 +7,9 @@ Four stages, each of which has to do better than the one before on people whom i
    network stays as it is, so that other points, schemes and the anchors do not change at all.
 3. From `END_TO_END` people on, the whole network (`labelkit.train.few_shot_loop`), tied to its own
    former answers elsewhere, with the heads fitted anew to what it then says.
-4. *The refinement head*, where the model has one, begins at what came of this, with heads of single
-   points of its own (`labelkit.train.few_shot_refine`).
+4. *The refinement head*, where the model has one, begins at what came of this, or at what the model
+   said before where that comes out better, with heads of single points of its own
+   (`labelkit.train.few_shot_refine`).
 
 Checked is by leaving people out in turn, in stage 3 by people who are kept aside.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +27,14 @@ from labelkit.dataset import Sample
 from labelkit.errors import InputError
 from labelkit.geometry import Array
 from labelkit.models.predictor import LandmarkModel
+from labelkit.models.refiner import Refiner
+from labelkit.models.tuned import PointHeads
 from labelkit.scheme import Scheme
 from labelkit.train.few_shot_faces import TuneFaces, prepare
-from labelkit.train.few_shot_heads import FEWEST, FittedHeads, fit_heads
+from labelkit.train.few_shot_heads import FEWEST, fit_heads
 from labelkit.train.few_shot_loop import TuneConfig, Tuner
 from labelkit.train.few_shot_refine import FittedRefiner, as_it_is, fit_refiner
+from labelkit.train.few_shot_ridge import best_of
 
 #: From so many people on the whole network is trained: with fewer it learns them by heart.
 END_TO_END = 20
@@ -112,8 +116,8 @@ def fine_tune(
     if model.refiner is not None:
         heard(TuneProgress("refinement head", 0, 1))
         before = as_it_is(model.refiner, faces, before)
-        head = fit_refiner(model.refiner, faces, found.answers, found.aside)
-        found.model.refiner, after = head.refiner, head.answers
+        found, head = _refined(model, model.refiner, faces, found)
+        after = head.answers
     return Tuned(
         found.model,
         found.stage,
@@ -151,7 +155,7 @@ class _Found:
 def _tuned(model: LandmarkModel, faces: TuneFaces, config: TuneConfig, heard: Heard) -> _Found:
     fitted = fit_heads(model, faces)
     everybody, people = np.arange(len(faces)), len(set(faces.people))
-    tuned = _with_heads(model, fitted)
+    tuned = _with_heads(model, fitted.heads)
     heard(TuneProgress("heads of the points", 1, 1, error=_percent(faces.errors(fitted.answers))))
     if people == 1:
         return _Found(tuned, fitted.stage, fitted.answers, everybody[:0], "one person cannot be checked")
@@ -167,6 +171,27 @@ def _tuned(model: LandmarkModel, faces: TuneFaces, config: TuneConfig, heard: He
     if not run.best_step:
         return _Found(tuned, fitted.stage, answers, run.aside, how, None, 0, run.cancelled)
     return _Found(run.best(), "network", answers, run.aside, how, run.aside, run.best_step, run.cancelled)
+
+
+def _refined(
+    model: LandmarkModel, refiner: Refiner, faces: TuneFaces, found: _Found
+) -> tuple[_Found, FittedRefiner]:
+    """The refinement head fitted to what was ``found``, or to the model as it was. Labels are often what
+    the model said ``before`` with its head, but for a few points: the head then undoes the other stages."""
+    tuned = fit_refiner(refiner, faces, found.answers, found.aside)
+    found.model.refiner = tuned.refiner
+    if found.stage == "none" or not len(found.checked):
+        return found, tuned
+
+    def errors(answers: Array) -> Array:
+        return faces.errors(answers)[found.checked]
+
+    plain = fit_refiner(refiner, faces, faces.answers, found.aside)
+    if best_of({"plain": errors(plain.answers)}, errors(tuned.answers)) is None:
+        return found, tuned
+    as_before = _with_heads(model, None)
+    as_before.refiner = plain.refiner
+    return replace(found, model=as_before, stage="none", answers=faces.answers, aside=None, steps=0), plain
 
 
 def _looked_at(
@@ -212,11 +237,11 @@ class _EndToEnd:
 
     def best(self) -> LandmarkModel:
         """The network of the best step with heads fitted to all faces, those aside included."""
-        return _with_heads(self._best, fit_heads(self._best, self._faces.seen_by(self._best)))
+        return _with_heads(self._best, fit_heads(self._best, self._faces.seen_by(self._best)).heads)
 
     def _judged(self, model: LandmarkModel, faces: TuneFaces) -> tuple[float, Array]:
         """What heads fitted to the others say of those aside, and its error."""
-        tuned = _with_heads(model, fit_heads(model, faces.subset(self._learnt)))
+        tuned = _with_heads(model, fit_heads(model, faces.subset(self._learnt)).heads)
         aside = faces.subset(self.aside)
         answers = aside.seen_by(tuned).answers
         return _percent(aside.errors(answers)), answers
@@ -225,8 +250,8 @@ class _EndToEnd:
         return self._heard(TuneProgress("training", step, self._config.steps, step, loss, error))
 
 
-def _with_heads(model: LandmarkModel, fitted: FittedHeads) -> LandmarkModel:
-    return model.with_network(model.network, fitted.heads)
+def _with_heads(model: LandmarkModel, heads: PointHeads | None) -> LandmarkModel:
+    return model.with_network(model.network, heads)
 
 
 def _aside(people: Sequence[str], seed: int) -> NDArray[np.intp]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from labelkit.geometry import Array
@@ -18,10 +20,9 @@ from labelkit.train.few_shot_ridge import (
     FEWEST,
     MIRROR,
     Readings,
-    best_of,
+    choose,
     folds_of,
     head_weights,
-    left_out,
     readings,
 )
 
@@ -50,12 +51,11 @@ def fit_heads(model: LandmarkModel, faces: TuneFaces) -> FittedHeads:
     if len(folds) < 2:
         return FittedHeads(_heads(views, CONSTANTS), "offsets", faces.answers)
     doubts = [CONSTANTS, *(DOUBTS if len(set(faces.people)) >= FEWEST else ())]
-    tried = left_out(views, folds, doubts, faces.answers)
-    errors = {doubt: faces.errors(found) for doubt, found in tried.items()}
-    best = best_of(errors, faces.errors(faces.answers))
+    best = choose(views, folds, doubts, faces.answers, faces.scheme, faces.errors)
     if best is None:
         return FittedHeads(None, "none", faces.answers)
-    return FittedHeads(_heads(views, best), "heads" if best else "offsets", tried[best])
+    stage = "heads" if best.doubt else "offsets"
+    return FittedHeads(_heads(views, best.doubt, best.points), stage, best.answers)
 
 
 def point_readings(model: LandmarkModel, faces: TuneFaces) -> Readings:
@@ -74,8 +74,8 @@ def _look(model: LandmarkModel, faces: TuneFaces, plane: Array, mirrored: bool) 
     return torch.cat(parts).double().cpu()
 
 
-def _heads(views: Readings, doubt: float) -> PointHeads:
-    return PointHeads(views.places, head_weights(views, doubt))
+def _heads(views: Readings, doubt: float, points: NDArray[np.bool_] | None = None) -> PointHeads:
+    return PointHeads(views.places, head_weights(views, doubt, points))
 
 
 __all__ = ["FEWEST", "FittedHeads", "fit_heads", "point_readings"]

@@ -29,9 +29,9 @@ from labelkit.train.few_shot_ridge import (
     MIRROR,
     Readings,
     best_of,
+    choose,
     folds_of,
     head_weights,
-    left_out,
     readings,
 )
 from labelkit.train.few_shot_windows import Windows
@@ -82,24 +82,24 @@ def fit_refiner(
     judged = np.any(folds, axis=0)
 
     def errors(found: Array) -> Array:
-        return faces.errors(windows.out_of(found))[judged]
+        return faces.errors(windows.out_of(found))
 
     start, labels = windows.into(answers), windows.into(faces.labels)
     looks = _looks(refiner, windows, faces.scheme.plane, start)
     taken = refiner.taken(faces.scheme.plane)[:, None]
     enough = len(set(faces.people)) >= FEWEST
     steps = {share: start + share * taken * looks[0].step for share in (SHARES if enough else SHARES[-1:])}
-    share = best_of({some: errors(found) for some, found in steps.items()}, errors(start)) or 0.0
+    tried = {some: errors(found)[judged] for some, found in steps.items()}
+    share = best_of(tried, errors(start)[judged]) or 0.0
     found = steps.get(share, start)
     stage = "step" if share else "spread"
     views = _readings(faces, start, labels, looks, share * taken)
     weights = torch.zeros(len(views.places), views.features.shape[2], 2)
     if enough:
-        tried = left_out(views, folds, [CONSTANTS, *DOUBTS], found)
-        best = best_of({doubt: errors(some) for doubt, some in tried.items()}, errors(found))
+        best = choose(views, folds, [CONSTANTS, *DOUBTS], found, faces.scheme, errors)
         if best is not None:
-            found, stage = tried[best], "heads" if best else "offsets"
-            weights = head_weights(views, best)
+            found, stage = best.answers, "heads" if best.doubt else "offsets"
+            weights = head_weights(views, best.doubt, best.points)
     # The heads read the step before the constant; its share is told as what is missing of it.
     more = torch.tensor((share - 1) * refiner.taken(views.places), dtype=weights.dtype)
     weights[:, -3:-1] += more[:, None, None] * torch.eye(2)

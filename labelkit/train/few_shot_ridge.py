@@ -6,12 +6,14 @@ it is and mirrored. The constant alone is a semantic offset (TUFA, section 6.3) 
 instead of in the question.
 
 How much is believed is chosen by leaving people out in turn, which also says honestly what the heads
-are worth on faces that they were not fitted to.
+are worth on faces that they were not fitted to; and so it is whether every point gets its head, or only
+those points that are clearly better with it. People often correct a few points of a prediction and
+accept the others as they are: then these must stay where they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,6 +39,12 @@ FEWEST = 4
 
 #: What turns a point of the mirrored photo into one of the photo, and back.
 MIRROR = np.array([-1.0, 1.0])
+
+#: A point is clearly better with its head where errors are less by so many standard errors of the mean.
+_CLEARLY = 2.0
+
+#: Only some of the points have heads where that lowers errors by this share more.
+_MORE = 0.03
 
 #: What one chooses among.
 Choice = TypeVar("Choice")
@@ -65,6 +73,68 @@ class Readings:
     face: NDArray[np.intp]
     centre: Tensor
     scale: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Heads that do best on people who were left out: their ``doubt``, the ``points`` (N,) that have one,
+    and the ``answers`` (M, N, 2) of those that did not learn from the person."""
+
+    doubt: float
+    points: NDArray[np.bool_]
+    answers: Array
+
+
+def choose(
+    views: Readings,
+    folds: Sequence[NDArray[np.bool_]],
+    doubts: Sequence[float],
+    answers: Array,
+    scheme: Scheme,
+    errors: Callable[[Array], Array],
+) -> Chosen | None:
+    """What is best to add to ``answers`` (M, N, 2) by the ``errors`` (M, N) of what comes of it on the faces
+    of the ``folds``; None where nothing is better than they are."""
+    judged, plain = np.any(folds, axis=0), errors(answers)
+    everywhere: dict[float, Chosen] = {}
+    some: dict[float, Chosen] = {}
+    for doubt, found in left_out(views, folds, doubts, answers).items():
+        gains = plain - errors(found)
+        everywhere[doubt] = Chosen(doubt, np.ones(len(scheme), np.bool_), found)
+        partly = np.where(_better_by_others(gains, folds, scheme)[..., None], found, answers)
+        some[doubt] = Chosen(doubt, _clearly_better(gains[judged], scheme), partly)
+
+    def best(tried: Mapping[float, Chosen], reference: Array) -> Chosen | None:
+        found = best_of({doubt: errors(one.answers)[judged] for doubt, one in tried.items()}, reference)
+        return None if found is None else tried[found]
+
+    whole = best(everywhere, plain[judged])
+    reference = plain if whole is None else (1 - _MORE) * errors(whole.answers)
+    return best(some, reference[judged]) or whole
+
+
+def _better_by_others(gains: Array, folds: Sequence[NDArray[np.bool_]], scheme: Scheme) -> NDArray[np.bool_]:
+    """For every face the points (M, N) that are clearly better on the others: were it its own gains that
+    tell, what comes of it would be too good to be true. A single fold is halved."""
+    judged = np.any(folds, axis=0)
+    if len(folds) == 1:
+        half = np.cumsum(judged) % 2 == 0
+        folds = [judged & half, judged & ~half]
+    better = np.zeros(gains.shape, np.bool_)
+    for out in folds:
+        better[out] = _clearly_better(gains[judged & ~out], scheme)
+    return better
+
+
+def _clearly_better(gains: Array, scheme: Scheme) -> NDArray[np.bool_]:
+    """The points (N,) whose errors are less by ``gains`` (M, N), NaN without a label, on both sides of the
+    face together."""
+    if scheme.mirror:
+        gains = np.concatenate([gains, gains[:, scheme.mirror_index]])
+    count = np.isfinite(gains).sum(axis=0)
+    mean = np.nansum(gains, axis=0) / np.maximum(count, 1)
+    spread = np.nansum((gains - mean) ** 2, axis=0) / np.maximum(count - 1, 1)
+    return np.asarray((count >= FEWEST) & (mean > _CLEARLY * np.sqrt(spread / np.maximum(count, 1))))
 
 
 def readings(
@@ -139,9 +209,12 @@ def best_of(tried: Mapping[Choice, Array], reference: Array) -> Choice | None:
     return min(better, key=lambda key: better[key])
 
 
-def head_weights(views: Readings, doubt: float) -> Tensor:
-    """The heads fitted to all views, for what is read as it comes from the network: (K, C + 1, 2)."""
+def head_weights(views: Readings, doubt: float, points: NDArray[np.bool_] | None = None) -> Tensor:
+    """The heads fitted to all views, for what is read as it comes from the network: (K, C + 1, 2); zero
+    but for the ``points`` (N,) where these are given."""
     weights = _solve(views, np.ones(len(views.face), np.bool_), doubt)
+    if points is not None:
+        weights = weights * torch.from_numpy(np.tile(points, len(weights) // len(points)))[:, None, None]
     slope = weights[:, :-1] / views.scale[:, None]
     constant = weights[:, -1] - (views.centre[:, None] @ slope)[:, 0]
     return torch.cat([slope, constant[:, None]], dim=1).float()

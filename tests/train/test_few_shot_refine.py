@@ -12,6 +12,7 @@ import torch
 
 from labelkit.dataset import Sample
 from labelkit.geometry import Array, Box, ellipse_radius
+from labelkit.landmarks import Landmarks
 from labelkit.metrics import calibration
 from labelkit.models.build import build_dslpt
 from labelkit.models.predictor import LandmarkModel
@@ -30,10 +31,15 @@ Label = Callable[..., list[Sample]]
 @pytest.fixture(scope="module")
 def refined(model: LandmarkModel) -> LandmarkModel:
     """The small model with a head that moves points by some hundredths of the plane."""
+    return with_head(model, 0.1)
+
+
+def with_head(model: LandmarkModel, size: float) -> LandmarkModel:
+    """The model with a head of random weights, whose steps are of about this ``size``."""
     torch.manual_seed(1)
     config = replace(tiny_refine_recipe().network, size=32, channels=8, dim=16, hidden=32)
     network = build_dslpt(config).eval()
-    torch.nn.init.normal_(network.heads.mean.weight, std=0.1)
+    torch.nn.init.normal_(network.heads.mean.weight, std=size)
     card = {"name": "refine", "hash": "fedcba9876543210", "architecture": config.to_dict()}
     other = model.with_network(model.network, None)
     other.refiner = Refiner(network, card, torch.device("cpu"), torch.float32)
@@ -77,6 +83,44 @@ def test_a_head_that_knows_better_is_kept_and_learns_what_people_mean(
     found = told(made.model, others, scheme)
     assert off(found, others) < 0.8 * off(told(refined, others, scheme), others)
     assert all(np.isfinite(p.cov).all() for p in found)
+
+
+def test_a_point_that_people_correct_is_learnt_where_they_accept_all_others(
+    model: LandmarkModel, ibug68: Scheme, label: Label
+) -> None:
+    """As most faces are corrected: the chin is wrong, the rest is what the model and its head said."""
+
+    def corrected(sample: Sample, said: Prediction) -> Sample:
+        xy = said.xy.copy()
+        xy[8] += (0.0, 4.0)
+        return replace(sample, landmarks=Landmarks("ibug68", xy))
+
+    refined, samples = with_head(model, 0.01), label(ibug68, 14)
+    samples = [corrected(*both) for both in zip(samples, told(refined, samples, ibug68), strict=True)]
+    known, others = samples[:10], samples[10:]
+    made = tuned(refined, known, ibug68)
+    assert made.before is not None
+    assert made.after is not None
+    assert made.after < 0.5 * made.before
+    before, after = points(told(refined, others, ibug68)), points(told(made.model, others, ibug68))
+    true = np.stack([sample.landmarks.xy for sample in others if sample.landmarks is not None])
+    error = np.linalg.norm(after - true, axis=2)
+    assert (error[:, 8] < 0.5 * np.linalg.norm(before - true, axis=2)[:, 8]).all()
+    assert np.delete(error, 8, axis=1).mean() < 0.1
+
+
+def test_nothing_is_learnt_where_faces_are_accepted_as_they_are_with_the_head(
+    refined: LandmarkModel, ibug68: Scheme, label: Label
+) -> None:
+    samples = label(ibug68, 6)
+    accepted = [
+        replace(sample, landmarks=Landmarks("ibug68", said.xy))
+        for sample, said in zip(samples, told(refined, samples, ibug68), strict=True)
+    ]
+    made = tuned(refined, accepted, ibug68)
+    assert made.head is not None
+    assert (made.stage, made.head.stage, made.head.share) == ("none", "step", 1.0)
+    assert made.after == pytest.approx(made.before, abs=1e-6)
 
 
 def test_a_head_that_knows_worse_moves_nothing_and_says_how_sure_it_is(
