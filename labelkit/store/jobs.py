@@ -21,6 +21,10 @@ from labelkit.store.values import Job, JobState
 #: A running job that has not been heard of for so long is taken to be interrupted.
 SILENCE = timedelta(seconds=60)
 
+#: A process needs less than this to take on the job for which it was started, unless whoever started
+#: it was killed before.
+_STARTING = timedelta(minutes=5)
+
 #: Within so many seconds a job that is alive is heard of.
 _NEXT_BEAT = 2.5
 
@@ -172,6 +176,9 @@ def _job(row: Row[Any]) -> Job:
 
 def _state(row: Row[Any]) -> JobState:
     state = JobState(row.state)
+    if state == JobState.WAITING:
+        never = abs(tables.now() - row.created) > _STARTING
+        return JobState.INTERRUPTED if never else state
     if state != JobState.RUNNING:
         return state
     return JobState.INTERRUPTED if _is_silent(row) or _is_gone(row) else state

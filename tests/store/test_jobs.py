@@ -71,6 +71,15 @@ def test_a_job_that_nobody_runs_is_cancelled_at_once(store: Store) -> None:
     assert store.jobs.cancel(done.id) == done
 
 
+def test_a_job_whose_process_never_began_does_not_wait_for_ever(store: Store) -> None:
+    job = store.jobs.add("prelabel", {})
+    pretend(store, job, created=datetime.now(UTC) - timedelta(minutes=4))
+    assert store.jobs.get(job.id).state == JobState.WAITING
+    pretend(store, job, created=datetime.now(UTC) - timedelta(minutes=6))
+    assert store.jobs.get(job.id).state == JobState.INTERRUPTED
+    assert store.jobs.start(job.id).state == JobState.RUNNING, "it was slow, no more"
+
+
 def test_one_process_at_a_time_works_on_a_job(store: Store) -> None:
     job = store.jobs.start(store.jobs.add("prelabel", {}).id)
     with pytest.raises(InputError, match="it is running by process"):
