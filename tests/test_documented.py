@@ -27,6 +27,7 @@ INTERNAL = {
     "cli",
     "demo",
     "doctor",
+    "drafts",
     "editor",
     "nn",
     "prelabel",
