@@ -9,7 +9,8 @@ few MB where one may be mounted (root on Linux), else a limit to the size of fil
 
 All that was acknowledged must be there, exports and backups whole or absent, every refusal one line
 that says why, and after each time the same process must go on by itself. At last each command is
-tried on a disk without a free byte. Prints JSON; exit code 1 when anything of this fails. Linux only.
+tried on a disk without a free byte, and some on a disk that cannot be written at all. Prints JSON; exit
+code 1 when anything of this fails. Linux only.
 """
 
 from __future__ import annotations
@@ -465,13 +466,46 @@ def _tried(folder: Path, full: Tmpfs | Limit, words: list[str]) -> str:
     full.free(0)
     full.fill(0, 0)
     before = _files(folder)
-    command = [sys.executable, "-c", "from labelkit.cli import main; main()", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = _run(words)
     last = (done.stderr.strip().splitlines() or [""])[-1]
     after = _files(folder)
     if done.returncode != 1 or "Traceback" in done.stderr or not any(word in last for word in CLEAR):
         return f"exit code {done.returncode}: {done.stderr.strip()[-400:]}"
     return "" if before == after else f"has left {sorted(after.items() ^ before.items())}"
+
+
+def read_only(megabytes: int) -> dict[str, str]:
+    """What a project on a read-only disk can do, and what it refuses; "" for what it should."""
+    with disk(megabytes) as (folder, full), tempfile.TemporaryDirectory() as scratch:
+        if isinstance(full, Limit):
+            return {}  # tests/test_read_only.py does that
+        prepare(folder)
+        subprocess.run(["mount", "-o", "remount,ro", f"{folder}"], check=True)
+        work = str(folder / "work")
+        fine = {
+            "status": ["status", work],
+            "queue": ["queue", work],
+            "export": ["export", work, "--format", "wflw", "-o", f"{scratch}/list.txt"],
+            "backup": ["backup", work, "-o", f"{scratch}/all.zip"],
+        }
+        refused = {
+            "export into it": ["export", work, "--format", "wflw", "-o", f"{work}/exports/list.txt"],
+            "mark": ["mark", work, "0.png", "--as", "skipped"],
+            "scan": ["scan", work],
+        }
+        result = {}
+        for name, words in {**fine, **refused}.items():
+            done = _run(words)
+            good = (
+                done.returncode == 0 if name in fine else done.returncode == 1 and "ead-only" in done.stderr
+            )
+            result[name] = "" if good else f"exit code {done.returncode}: {done.stderr.strip()[-400:]}"
+        return result
+
+
+def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from labelkit.cli import main; main()", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 def _files(folder: Path) -> dict[str, int]:
@@ -500,7 +534,8 @@ def main() -> None:
     )
     if not options.no_commands:
         result["commands"] = commands(options.megabytes)
-        fine = fine and not any(result["commands"].values())
+        result["read_only"] = read_only(options.megabytes)
+        fine = fine and not any((*result["commands"].values(), *result["read_only"].values()))
     print(json.dumps(result, indent=1))
     sys.exit(0 if fine else 1)
 

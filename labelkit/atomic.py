@@ -53,7 +53,8 @@ def replacing_all(*paths: str | Path) -> Iterator[tuple[Path, ...]]:
                 draft.replace(target)
     finally:
         for draft in drafts:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):  # a read-only disk refuses to delete what could not be written
+                draft.unlink(missing_ok=True)
     for folder in dict.fromkeys(target.parent for target in targets):
         _sync_folder(folder)
 

@@ -320,6 +320,7 @@ def _project(folder: Path) -> Iterator[Finding]:
     """Whether work can go on in a project's folder: who may write there, its settings, its database, its
     photos, and the room on its disk."""
     from labelkit.project import Project
+    from labelkit.store.database import connect
 
     if (folder / "labelkit.toml").is_file():
         yield from _rights(folder)
@@ -327,9 +328,7 @@ def _project(folder: Path) -> Iterator[Finding]:
         done = f"{project.settings.name!r}, {len(project.scheme)} points of {project.scheme.name}"
         yield Finding("project", True, f"{folder.absolute()}: {done}")
         named, root = project.settings.model, project.images
-    with closing(
-        sqlite3.connect(f"{(folder / 'labelkit.db').absolute().as_uri()}?mode=ro", uri=True)
-    ) as database:
+    with closing(connect(folder / "labelkit.db")) as database:
         state = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
     fix = "stop labelling, copy the folder, and take the newest backup beside labelkit.db"
     yield Finding("project database", state == "ok", state if state != "ok" else "whole", fix, essential=True)

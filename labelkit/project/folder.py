@@ -13,6 +13,7 @@ from labelkit.prelabel.files import database
 from labelkit.project.settings import Settings, write_settings
 from labelkit.scheme import Scheme
 from labelkit.store import SchemeRevision, Store
+from labelkit.store.database import in_one_line
 
 #: Beside the settings and the database. Photos are not looked for in there.
 FOLDERS = ("schemes", "models", "exports", "cache")
@@ -61,10 +62,15 @@ def one_at_a_time(folder: Path, wait: float = _WAIT) -> Iterator[None]:
     place = folder / "cache" / "turn.db"
     place.parent.mkdir(exist_ok=True)
     # SQLite's own lock: it is the same on all systems, and dies with its process.
-    with closing(sqlite3.connect(place, timeout=wait, isolation_level=None)) as turn:
+    with in_one_line(place):
+        turn = sqlite3.connect(place, timeout=wait, isolation_level=None)
+    with closing(turn):
         try:
             turn.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # no room, or not ours to write
+                with in_one_line(place):
+                    raise
             raise InputError(
                 f"{folder}: another process is importing or scanning photos; try again when it is done "
                 f"({error})"

@@ -122,7 +122,8 @@ class KeepingCalls:
         """
         images = self.settings.image_root(self.folder)
         report = backup(self.folder, Path(out) if out is not None else self._backup_name(), images)
-        self.store.record("backup", person(author), report.path.name)
+        if not self.store.read_only:
+            self.store.record("backup", person(author), report.path.name)
         return report
 
     def _backup_name(self) -> Path:

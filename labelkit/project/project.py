@@ -374,7 +374,8 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         report = export(self.store, self.folder, self.images, Path(out), options, heard)
         told = {"faces": report.faces, "predicted": len(report.predicted), "split": split}
         what = f"{report.out.name}: {report.faces} faces as {report.format}"
-        self.store.record("export", person(author), what, told)
+        if not self.store.read_only:
+            self.store.record("export", person(author), what, told)
         return report
 
     # The scheme

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
-from labelkit.errors import InputError, StoreError
+from labelkit.errors import InputError, LabelkitError, StoreError
 
 #: How long a writer waits for another one, in seconds.
 BUSY_SECONDS = 30
@@ -59,10 +59,17 @@ _PROBLEMS = {
 }
 
 
+def is_read_only(path: Path) -> bool:
+    """Whether an existing file can only be read, as on a DVD, a snapshot or in somebody else's folder."""
+    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """A connection to an existing file; SQLite's own way of beginning transactions is off."""
+    # Readers, too, write beside a database in WAL mode, unless they are told that it stays as it is.
+    how = "mode=ro&immutable=1" if is_read_only(path) else "mode=rw"
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
+        f"{path.absolute().as_uri()}?{how}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
@@ -72,10 +79,13 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 class Database:
-    """Short transactions on one SQLite file, from any thread."""
+    """Short transactions on one SQLite file, from any thread.
+
+    One that is ``read_only`` is read as it is, and only for as long as nobody else changes it."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.read_only = path, path.exists() and is_read_only(path)
+        self._first_state = self._state()
         self._reader = _engine(path, self._wait)
         # The same connections; `_begin` looks at the option.
         self._writer = self._reader.execution_options(labelkit_write=True)
@@ -87,10 +97,13 @@ class Database:
         """A transaction in which nothing changes, not even by other processes."""
         if (outer := self._outer) is not None:
             self._check_goes_on(outer)
-            yield outer
+            with _as_we_write(self.path):
+                yield outer
             return
-        with in_one_line(self.path), self._reader.begin() as connection:
+        self._check_still()
+        with in_one_line(self.path), self._reader.begin() as connection, _as_we_write(self.path):
             yield connection
+        self._check_still()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -108,6 +121,8 @@ class Database:
                     raise
                 inner.commit()
             return
+        if self.read_only:
+            raise StoreError(self.path, _PROBLEMS[sqlite3.SQLITE_READONLY])
         with in_one_line(self.path), self._writer.begin() as connection:
             yield connection
 
@@ -168,13 +183,32 @@ class Database:
             cursor.execute("PRAGMA journal_mode = WAL")
 
     def check_is_ours(self) -> None:
-        """Raise `StoreError` unless the file is a labelkit database that can be written."""
+        """Raise `StoreError` unless the file is a labelkit database."""
         with self.read() as connection:
             mark = connection.execute(text("PRAGMA application_id")).scalar()
         if mark != APPLICATION_ID:
             raise StoreError(self.path, "is no labelkit database")
-        if not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)):
-            raise StoreError(self.path, _PROBLEMS[sqlite3.SQLITE_READONLY])
+
+    def _check_still(self) -> None:
+        """Raise `StoreError` where a database that we cannot write is written by somebody else."""
+        if self.read_only and self._state() != self._first_state:
+            raise StoreError(self.path, "has been changed while it was read; try again")
+        if self.read_only and self._first_state[2]:
+            raise StoreError(
+                self.path,
+                f"is read-only, and what was stored last still lies in {self.path.name}-wal: copy the"
+                " project to where it can be written, or open it once where that is so",
+            )
+
+    def _state(self) -> tuple[int, int, int]:
+        """What changes when somebody writes: time and size of the file, and the size of its log."""
+        sizes = []
+        for file in (self.path, self.path.with_name(f"{self.path.name}-wal")):
+            try:
+                sizes.append((file.stat().st_mtime_ns, file.stat().st_size))
+            except OSError:
+                sizes.append((0, 0))
+        return (*sizes[0], sizes[1][1])
 
     def close(self) -> None:
         """Close every connection; the last one of all processes folds the WAL into the file."""
@@ -217,6 +251,19 @@ def in_one_line(path: Path) -> Iterator[None]:
         raise StoreError(path, f"cannot be written ({error.strerror})") from error
     except OverflowError as error:  # an integer of more than 64 bits
         raise InputError(f"{path}: a number is too large ({error})") from error
+
+
+@contextmanager
+def _as_we_write(path: Path) -> Iterator[None]:
+    """What comes of a row that labelkit never wrote, whatever that is, as a `StoreError`: anybody may have
+    altered a database that is handed over."""
+    try:
+        yield
+    except LabelkitError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        told = f"holds what labelkit does not write ({type(error).__name__}: {str(error)[:200]})"
+        raise StoreError(path, f"{told}; restore a backup copy") from error
 
 
 def _problem(path: Path, error: BaseException | None) -> str:

@@ -261,6 +261,11 @@ def migrate(database: Database, steps: Sequence[Migration] = MIGRATIONS) -> Path
     with database.read() as connection:
         if not _pending(connection, steps, database.path):
             return None
+    if database.read_only:
+        raise StoreError(
+            database.path,
+            "was written by an older labelkit, and is read-only: open it once where it can be written",
+        )
     copy = _back_up(database.path)
     with database.write() as connection:
         # Another process may have taken them while the copy was made.

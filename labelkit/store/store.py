@@ -77,8 +77,9 @@ class Store(
         """The database of an existing project.
 
         One that an older labelkit wrote is brought up to date, after a backup copy beside it.
-        Raises `StoreError` when there is none, when it is no labelkit database, is damaged or
-        cannot be written, or when a newer labelkit wrote it.
+        One that cannot be written can be read, as long as nobody else writes it: every call that stores
+        something then raises `StoreError`. Raises `StoreError` when there is none, when it is no labelkit
+        database or is damaged, or when a newer labelkit wrote it.
         """
         path = Path(path)
         if not path.is_file():
@@ -102,6 +103,11 @@ class Store(
         and not at all within a second after somebody has waited in vain: for the one thread of a server
         on whom everybody's page depends."""
         return self._database.patience(seconds)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be stored, because the file or its folder cannot be written."""
+        return self._database.read_only
 
     @property
     def path(self) -> Path:

@@ -11,7 +11,7 @@ import pytest
 
 from labelkit.errors import StoreError
 from labelkit.scheme import Scheme
-from labelkit.store import FaceState, NewFace, NewImage, Store, database
+from labelkit.store import FaceState, NewFace, NewImage, Store, database, migrations
 
 
 def files(folder: Path) -> list[str]:
@@ -66,12 +66,53 @@ def test_a_locked_database_says_so(store: Store, make: Any, monkeypatch: pytest.
     other.close()
 
 
-def test_a_read_only_database_is_refused_in_one_line(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def shut(store: Store, make: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database with a note that cannot be written any more: SQLite may make no file beside it."""
+    (face,) = make.faces()
+    store.set_note(face, "first", "me")
     store.close()
     real = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and real(path, mode))
-    with pytest.raises(StoreError, match=r"labelkit\.db: cannot be written \(it is read-only\)"):
-        Store.open(store.path)
+    return store.path
+
+
+def test_a_read_only_database_is_read_and_refuses_to_be_written(shut: Path) -> None:
+    before = shut.read_bytes(), files(shut.parent)
+    with Store.open(shut) as store:
+        assert store.read_only
+        assert [face.note for face in store.page()] == ["first"]
+        with pytest.raises(StoreError, match=r"labelkit\.db: cannot be written \(it is read-only\)"):
+            store.set_note(store.page()[0].id, "second", "me")
+        with pytest.raises(StoreError, match="read-only"), store.together():
+            raise AssertionError("nothing is begun that cannot be ended")
+    assert (shut.read_bytes(), files(shut.parent)) == before
+
+
+def test_what_a_read_only_database_does_not_hold_yet_is_not_passed_over(shut: Path) -> None:
+    log = shut.with_name("labelkit.db-wal")
+    log.write_bytes(b"")
+    Store.open(shut).close()
+    log.write_bytes(b"what was stored last")
+    with pytest.raises(StoreError, match=r"lies in labelkit\.db-wal: copy the project to where"):
+        Store.open(shut)
+
+
+def test_a_read_only_database_that_others_write_is_not_believed(shut: Path) -> None:
+    with Store.open(shut) as store:
+        with closing(sqlite3.connect(shut)) as other:
+            other.execute("UPDATE faces SET note = 'second'")
+            other.commit()
+        with pytest.raises(StoreError, match="has been changed while it was read; try again"):
+            store.page()
+    with Store.open(shut) as store:
+        assert [face.note for face in store.page()] == ["second"]
+
+
+def test_an_older_read_only_database_is_left_alone(shut: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = migrations.Migration("9999 later", ("CREATE TABLE later (a TEXT)",))
+    with Store.open(shut) as store, pytest.raises(StoreError, match="older labelkit, and is read-only"):
+        migrations.migrate(store._database, (*migrations.MIGRATIONS, step))
 
 
 def test_a_database_that_becomes_read_only_says_so(
