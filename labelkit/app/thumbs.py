@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import math
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
 
+from labelkit.drafts import new_name, sweep_once
 from labelkit.geometry import Box, Crop, Similarity
 from labelkit.images import RGBImage
 from labelkit.landmarks import Landmarks
@@ -55,9 +55,10 @@ class Thumbnails:
         content = io.BytesIO()
         Image.fromarray(make()).save(content, format="JPEG", quality=_QUALITY)
         # Whole or absent, but not forced onto the disk: what a crash takes is made again.
-        draft = path.with_name(f".{secrets.token_hex(8)}")
+        draft = path.with_name(new_name())
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            sweep_once(path.parent)
             draft.write_bytes(content.getbuffer())
             draft.replace(path)
         except OSError:  # the disk is full, or not ours to write

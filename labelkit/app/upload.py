@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -18,6 +17,7 @@ from tornado.web import HTTPError, stream_request_body
 
 from labelkit.app import quota
 from labelkit.app.guard import Guarded
+from labelkit.drafts import new_name, sweep_once
 from labelkit.errors import ImageError
 from labelkit.images import SUFFIXES, ImageFile
 
@@ -76,7 +76,8 @@ class UploadHandler(Guarded):
             raise HTTPError(refused[0], reason=refused[1])
         self._counted = True
         self._target = folder / name
-        self._draft = folder / f".{secrets.token_hex(8)}{Path(name).suffix}"
+        sweep_once(folder)
+        self._draft = folder / new_name(Path(name).suffix)
         self._file = self._draft.open("wb")
 
     def data_received(self, chunk: bytes) -> None:
