@@ -22,14 +22,20 @@ from pathlib import Path
 LONGEST = 1200
 
 
-def one_line(text: str) -> str:
-    """``text`` as one line that every terminal and log can hold.
+def printable(text: str) -> str:
+    """``text`` as one line that every terminal can show.
 
     Line breaks and tabs become blanks. What steers a terminal, turns the direction of writing or is
-    half a character is spelt as in Python (``\\x1b``). Of a very long text the middle is left out.
+    half a character is spelt as in Python (``\\x1b``).
     """
-    if not text.isprintable():
-        text = "".join(letter if letter.isprintable() else _spelt(letter) for letter in text)
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _spelt(letter) for letter in text)
+
+
+def one_line(text: str) -> str:
+    """``text`` as `printable`; of a very long one the middle is left out."""
+    text = printable(text)
     if len(text) > LONGEST:
         half = LONGEST // 2 - 2
         text = f"{text[:half]} .. {text[-half:]}"

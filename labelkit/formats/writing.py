@@ -17,6 +17,10 @@ from labelkit.landmarks import Landmarks, State, Visibility
 from labelkit.scheme import Scheme, builtin_schemes, load_scheme
 
 
+#: Coordinates (px) that are as good as nothing else: with six decimals they would not be read again.
+_FARTHEST = 1e12
+
+
 @dataclass(frozen=True)
 class WriteReport:
     """What was written: how many faces, into which files, the image root to give when reading
@@ -162,6 +166,9 @@ def _landmarks(sample: Sample, face: str, what: str, missing_points: bool) -> La
         raise InputError(
             f"{face}: point {missing[0]} is missing, which {what} cannot hold; nothing was written"
         )
+    there = sample.landmarks.xy[sample.landmarks.present]
+    if (np.abs(there) > _FARTHEST).any():
+        raise InputError(f"{face}: a coordinate is beyond {_FARTHEST:g} px, which {what} cannot hold")
     return sample.landmarks
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from labelkit.errors import printable
+
 #: Entries that stand in sections of their own, or that say nothing to people.
 _TOLD = {"kind", "name", "labelkit", "date", "hash", "terms", "training", "uses", "measured", "metrics"}
 
@@ -79,7 +81,11 @@ def sections(card: Mapping[str, Any]) -> list[Section]:
 
 
 def as_text(card: Mapping[str, Any]) -> Iterator[str]:
-    """The card as lines for a terminal."""
+    """The card as lines for a terminal, whatever somebody has written into it."""
+    return map(printable, _lines(card))
+
+
+def _lines(card: Mapping[str, Any]) -> Iterator[str]:
     for part in sections(card):
         yield part.title
         yield from (f"  {line}" for line in part.lines)
@@ -325,7 +331,7 @@ def _escaped(text: str) -> str:
     """Text that Markdown takes for nothing but text."""
     for mark in "\\|<>*_`#[]":
         text = text.replace(mark, f"\\{mark}" if mark != "<" else "&lt;")
-    return text.replace("\n", " ")
+    return printable(text)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -225,11 +226,13 @@ def _manifest(file: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
         info = archive.getinfo(MANIFEST)
         if info.file_size > _LONGEST:
             raise ValueError("its manifest is too long")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError("its manifest is packed in another way")
         with archive.open(info) as content:
             about = json.loads(content.read(_LONGEST))
         if not isinstance(about, dict) or about["kind"] != _KIND:
             raise ValueError("its manifest is of another kind")
-    except (KeyError, ValueError, RecursionError) as error:
+    except (KeyError, ValueError, RecursionError, zlib.error) as error:
         problem = error.args[0] if type(error) is ValueError else f"{MANIFEST} is missing or damaged"
         raise InputError(f"{file}: is no labelkit backup ({problem})") from error
     if about.get("version") != _VERSION:

@@ -241,3 +241,11 @@ def test_it_is_told_from_300w_by_a_point_that_the_face_hides_or_by_its_folder(tm
         assert formats.guess_format(tmp_path / path).name == "merl"
     (tmp_path / "MERL-RAV").mkdir()
     assert not merl.looks_like(tmp_path / "MERL-RAV")
+
+
+@pytest.mark.parametrize("value", [1e308, -1e13])
+def test_a_coordinate_that_nothing_could_read_again_is_not_written(tmp_path: Path, value: float) -> None:
+    data = data_set(tmp_path, [[1.0, value], [2, 3]])
+    with pytest.raises(InputError, match=r"'a b.jpg', face 1: a coordinate is beyond 1e\+12 px, which a MERL"):
+        merl.write(data, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

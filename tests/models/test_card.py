@@ -167,3 +167,11 @@ def test_a_head_tells_of_its_model_and_a_model_of_its_ellipses() -> None:
     sets = {"faces/val": {"annotations": {**FIGURES, "calibration": shares}}}
     lines = list(as_text({**CARD, "measured": {**MEASURED, "sets": sets}}))
     assert row(lines, "faces/val", "annotations", "38.2").split()[2::2] == ["38.2", "67.1", "84.9", "94.0"]
+
+
+def test_a_card_that_steers_a_terminal_is_shown_as_letters() -> None:
+    card = {"name": "mine\x1b[2J", "note": "two\nlines", "labelkit": {"\x1b]0;title\x07": ["a\rb"]}}
+    lines = list(as_text(card))
+    assert all(line.isprintable() for line in lines)
+    assert "mine\\x1b[2J" in lines
+    assert "\x1b" not in as_markdown(card)

@@ -282,3 +282,20 @@ def test_a_clock_that_stands_anywhere_makes_backups_all_the_same(
     assert first != second, "an earlier backup of this second stays"
     for number, file in enumerate((first, second)):
         assert restore(file, tmp_path / f"again-{number}").photos == len(project.store.images())
+
+
+def test_a_manifest_that_cannot_be_unpacked_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "odd.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", "x" * 1000)
+    damaged = bytearray(file.read_bytes())
+    damaged[30 + len("manifest.json")] = 0xFF  # the first byte of what is packed
+    file.write_bytes(damaged)
+    with pytest.raises(
+        InputError, match=r"odd\.zip: is no labelkit backup \(manifest\.json is missing or damaged\)"
+    ):
+        restore(file, tmp_path / "new")
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("manifest.json", "{}")
+    with pytest.raises(InputError, match="its manifest is packed in another way"):
+        restore(file, tmp_path / "new")
