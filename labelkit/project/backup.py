@@ -232,7 +232,7 @@ def _manifest(file: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
             about = json.loads(content.read(_LONGEST))
         if not isinstance(about, dict) or about["kind"] != _KIND:
             raise ValueError("its manifest is of another kind")
-    except (KeyError, ValueError, RecursionError, zlib.error) as error:
+    except (KeyError, ValueError, RecursionError, OSError, zlib.error) as error:
         problem = error.args[0] if type(error) is ValueError else f"{MANIFEST} is missing or damaged"
         raise InputError(f"{file}: is no labelkit backup ({problem})") from error
     if about.get("version") != _VERSION:

@@ -299,3 +299,13 @@ def test_a_manifest_that_cannot_be_unpacked_is_named(tmp_path: Path) -> None:
         archive.writestr("manifest.json", "{}")
     with pytest.raises(InputError, match="its manifest is packed in another way"):
         restore(file, tmp_path / "new")
+
+
+def test_a_table_of_contents_that_leads_before_the_file_is_named(packed: Path, tmp_path: Path) -> None:
+    content = bytearray(packed.read_bytes())
+    end = content.rindex(b"PK\x05\x06")
+    content[end + 16 : end + 20] = b"\xd7\x1b\xfa\xff"
+    packed.write_bytes(content)
+    with pytest.raises(InputError, match="is no labelkit backup"):
+        restore(packed, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
