@@ -90,6 +90,9 @@ def add_user(folder: Path, name: str, password: str) -> bool:
     if len(password) < SHORTEST:
         raise InputError(f"the password is too short: at least {SHORTEST} characters")
     users = read_users(folder) or Users(secrets.token_hex(32), {})
+    alike = next((known for known in users.hashes if known != name and known.lower() == name.lower()), None)
+    if alike is not None:
+        raise InputError(f"{name!r} is too much like {alike!r}, who can log in already")
     salt = secrets.token_bytes(16)
     entry = {"salt": _text(salt), "hash": _text(_hash(password, salt, _COST)), **_COST}
     _write(folder, Users(users.secret, {**users.hashes, name: entry}))

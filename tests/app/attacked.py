@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from labelkit.app import login, quota, server
+from labelkit.app import login, quota, server, users
 from labelkit.app.proxy import Proxies
 from labelkit.app.shared import Shared
 from labelkit.app.users import read_users
@@ -23,6 +23,7 @@ def main() -> None:
     quota.LARGEST = 600_000
     server._LOOK = 100
     server._CALM = 1e6  # nobody looks at the studio here, and torch takes its time
+    users._DECOY |= {"n": 16, "r": 8, "p": 1}  # as those of the project
     folder = Path(sys.argv[1])
     with Project.open(folder) as project:
         made, door = server._server(Shared(project, read_users(folder)), 0, "127.0.0.1", (), Proxies(PROXIES))

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -22,7 +22,8 @@ from urllib.parse import urlencode
 import pytest
 from PIL import Image
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
 
 from labelkit.app import users
 from labelkit.geometry import Box
@@ -54,6 +55,12 @@ class Target:
     process: subprocess.Popen[bytes]
     cookies: dict[str, str] = field(default_factory=dict)
 
+    #: What tells that somebody has logged in in a browser before.
+    known: dict[str, str] = field(default_factory=dict)
+
+    #: So many requests and messages have been tried on it.
+    tried: int = 0
+
     @property
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
@@ -66,13 +73,17 @@ class Target:
         who: str | None = "ann",
         body: bytes | None = None,
         chunked: bool = False,
+        source: str = "",
         **headers: str,
     ) -> Answer:
-        """The answer to a request whose path is sent as it stands; 0 where the server hung up."""
+        """The answer to a request whose path is sent as it stands; 0 where the server hung up. It comes
+        from the address ``source``."""
+        self.tried += 1
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if who is not None:
             sent.setdefault("Cookie", self.cookies[who])
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        place = (source, 0) if source else None
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=place)
         # Of its own accord Python refuses to send much of what an attacker sends.
         connection._validate_path = lambda url: None  # type: ignore[attr-defined]  # or it asks nothing hostile
         try:
@@ -91,6 +102,7 @@ class Target:
         return found
 
     def login(self, name: str, password: str | None = None, **headers: str) -> Answer:
+        """An attempt to log in; the password is the right one where none is given."""
         body = urlencode({"name": name, "password": PASSWORDS[name] if password is None else password})
         kind = "application/x-www-form-urlencoded"
         sent = {"Origin": self.origin, "Content-Type": kind, **headers}
@@ -102,8 +114,20 @@ class Target:
 
     def knock(self, **headers: str) -> str:
         """What comes of opening a web socket: open, refused or closed, and what it says at first."""
+        self.tried += 1
         token = headers.pop("token", "") or self.token("ann")
         return asyncio.run(_knock(self, token, {k.replace("_", "-"): v for k, v in headers.items()}))
+
+    def talk(self, *messages: Sequence[str | bytes]) -> list[str]:
+        """What comes of messages, each in parts by a web socket of its own: whether that is open
+        afterwards, and what was heard."""
+        self.tried += len(messages)
+        token = self.token("ann")
+
+        async def all_of_them() -> list[str]:
+            return await asyncio.gather(*(_talk(self, token, parts) for parts in messages))
+
+        return asyncio.run(all_of_them())
 
     def token(self, who: str) -> str:
         """The key to a session, as it stands in a page."""
@@ -126,6 +150,25 @@ async def _knock(target: Target, token: str, headers: dict[str, str]) -> str:
     told = await _hear(socket)
     socket.close()
     return "closed" if told is None else f"open {told!r}"
+
+
+async def _talk(target: Target, token: str, parts: Sequence[str | bytes]) -> str:
+    sent = {"Origin": target.origin, "Cookie": target.cookies["ann"]}
+    request = HTTPRequest(f"ws://127.0.0.1:{target.port}/quality/ws", headers=sent, request_timeout=60)
+    socket = await websocket_connect(request, subprotocols=["bokeh", token])
+    await _hear(socket)
+    heard: list[str | bytes] = []
+    try:
+        for part in parts:
+            await socket.write_message(part, binary=isinstance(part, bytes))
+        while (told := await asyncio.wait_for(socket.read_message(), 1.0)) is not None:
+            heard.append(told)
+    except TimeoutError:
+        socket.close()
+        return f"open {heard}"
+    except (WebSocketClosedError, StreamClosedError):
+        pass
+    return f"closed {heard}"
 
 
 async def _hear(socket: WebSocketClientConnection) -> str | bytes | None:
@@ -184,6 +227,7 @@ def served(root: Path) -> Iterator[Target]:
         answer = found.login(name)
         assert answer.code == 302, answer
         found.cookies[name] = cookie(answer)
+        found.known[name] = cookie(answer, "browser")
     yield found
     process.send_signal(signal.SIGINT)
     process.wait(60)
@@ -205,17 +249,17 @@ def until(condition: Callable[[], bool]) -> None:
     assert condition()
 
 
-def hold(target: Target, name: str) -> HTTPConnection:
-    """A web socket that stays open."""
+def hold(target: Target, name: str, sent: str = "", token: str = "") -> HTTPConnection:
+    """A web socket that stays open; ``sent`` is another cookie than that of the first login."""
     connection = HTTPConnection("127.0.0.1", target.port, timeout=60)
     headers = {
         "Upgrade": "websocket",
         "Connection": "Upgrade",
         "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
         "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Protocol": f"bokeh, {target.token(name)}",
+        "Sec-WebSocket-Protocol": f"bokeh, {token or target.token(name)}",
         "Origin": target.origin,
-        "Cookie": target.cookies[name],
+        "Cookie": sent or target.cookies[name],
     }
     connection.putrequest("GET", "/quality/ws")
     for header, value in headers.items():
