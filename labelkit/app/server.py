@@ -24,6 +24,7 @@ from labelkit.app.login import Gate, LoginHandler, LogoutHandler
 from labelkit.app.media import ExportHandler, FaceHandler, PhotoHandler
 from labelkit.app.pace import limit_connections
 from labelkit.app.proxy import Proxies
+from labelkit.app.rest import Rest
 from labelkit.app.session import PAGES, open_session
 from labelkit.app.shared import Shared
 from labelkit.app.sockets import LARGEST
@@ -205,7 +206,13 @@ def _prepare_panel() -> None:
 
 def _run(server: Server, door: Door, ready: Callable[[], None]) -> None:
     loop = IOLoop.current()
-    looking = PeriodicCallback(door.check, _LOOK)
+    rest = Rest(lambda: len(server.get_sessions()))
+
+    def look() -> None:
+        door.check()
+        rest.check()
+
+    looking = PeriodicCallback(look, _LOOK)
 
     def end(*_: object) -> None:
         loop.add_callback_from_signal(loop.stop)
