@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select
 
-from labelkit.errors import InputError
+from labelkit.errors import InputError, SchemeError
 from labelkit.scheme import Scheme, scheme_from_dict
 from labelkit.scheme.change import SchemeChange
 from labelkit.store import tables
@@ -140,4 +140,7 @@ def _revision(row: Row[Any]) -> SchemeRevision:
 @lru_cache(maxsize=64)
 def _parsed(text: str) -> Scheme:
     # Rows of this table never change, and a scheme is a value: it can be shared.
-    return scheme_from_dict(json.loads(text))
+    try:
+        return scheme_from_dict(json.loads(text))
+    except SchemeError as error:  # nobody gave us this scheme: the row has been altered
+        raise ValueError(str(error)) from error

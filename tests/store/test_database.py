@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from labelkit.errors import StoreError
+from labelkit.errors import LabelkitError, StoreError
 from labelkit.scheme import Scheme
 from labelkit.store import FaceState, NewFace, NewImage, Store, database, migrations
 
@@ -201,6 +201,38 @@ def test_who_has_little_patience_does_not_wait_twice(store: Store, make: Any) ->
         other.execute("ROLLBACK")
     with store.patience(0.01):
         assert store.set_note(face, "a note", "me").note == "a note"
+
+
+ALTERED = {
+    "a time": "UPDATE annotations SET time = 'soon'",
+    "points of another length": "UPDATE annotations SET xy = x'00'",
+    "points as text": "UPDATE annotations SET xy = 'none'",
+    "a state": "UPDATE faces SET state = 'lost'",
+    "attributes": "UPDATE faces SET attributes = '{'",
+    "a scheme of the future": "UPDATE annotations SET scheme_revision = 99",
+    "the scheme": "UPDATE schemes SET scheme = '[]'",
+    "uids": "UPDATE schemes SET uids = '7'",
+}
+
+
+@pytest.mark.parametrize("statement", ALTERED.values(), ids=ALTERED)
+def test_a_row_that_somebody_has_altered_is_one_line(store: Store, make: Any, statement: str) -> None:
+    (face,) = make.faces()
+    store.annotate(face, make.landmarks(1), "me")
+    path = store.path
+    store.close()
+    with closing(sqlite3.connect(path)) as base:
+        base.execute("PRAGMA ignore_check_constraints = ON")
+        for (trigger,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            base.execute(f"DROP TRIGGER {trigger}")
+        base.execute(statement)
+        base.commit()
+    with pytest.raises(LabelkitError) as caught, Store.open(path) as altered:
+        altered.scheme()
+        altered.current(altered.face(face).id)
+        altered.history(face)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
 
 
 def test_durable_settings_are_in_force(store: Store) -> None:
