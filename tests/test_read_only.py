@@ -11,11 +11,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from labelkit.cli import app
+from labelkit.errors import StoreError
 from labelkit.formats import read
 from labelkit.geometry import Box
 from labelkit.project import Project
 from labelkit.project.backup import restore
 from labelkit.scheme import load_scheme
+from labelkit.store import database
 
 SCHEME = load_scheme("celeba5")
 
@@ -72,7 +74,7 @@ def test_it_can_be_exported_and_backed_up_elsewhere(work: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "words",
-    [["mark", "0.png", "--as", "skipped"], ["scan"], ["prelabel"], ["train"]],
+    [["mark", "0.png", "--as", "skipped"], ["scan"], ["prelabel"], ["train"], ["serve", "--port", "0"]],
     ids=lambda words: words[0],
 )
 def test_what_would_be_stored_is_refused_in_one_line(work: Path, words: list[str]) -> None:
@@ -81,3 +83,43 @@ def test_what_would_be_stored_is_refused_in_one_line(work: Path, words: list[str
     assert told.exit_code == 1
     assert told.stderr.strip().splitlines()[-1].endswith("labelkit.db: cannot be written (it is read-only)")
     assert contents(work) == before
+
+
+def test_labels_are_saved_from_a_disk_that_is_full(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What SQLite makes beside a database that it opens finds no room either."""
+    monkeypatch.undo()
+    monkeypatch.setattr(database, "is_full", lambda _: True)
+    with Project.open(work) as project:
+        project.backup(tmp_path / "out.zip")
+        assert project.export("wflw", tmp_path / "out.txt").faces == 2
+        with pytest.raises(StoreError, match="the disk is full; nothing has been changed"):
+            project.skip(next(project.faces()), "ann")
+    assert not list(work.glob("labelkit.db-*"))
+    assert restore(tmp_path / "out.zip", tmp_path / "again").photos == 3
+
+
+def test_a_full_disk_that_others_have_open_is_written_when_it_can(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.undo()
+    with Project.open(work) as server:
+        server.comment(next(server.faces()), "has it open", "ann")
+        monkeypatch.setattr(database, "is_full", lambda _: True)
+        with Project.open(work) as project:
+            assert not project.store.read_only
+            with project.store._database.read() as connection:
+                pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+                connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+            with pytest.raises(StoreError, match="the disk is full"):
+                for _ in range(500):
+                    project.comment(next(project.faces()), "x" * 5000, "ann")
+            monkeypatch.setattr(project.store, "record", refuse)
+            project.backup(tmp_path / "out.zip")
+    assert "the backup is there, but could not be recorded" in caplog.text
+    assert restore(tmp_path / "out.zip", tmp_path / "again").photos == 3
+
+
+def refuse(*_: object) -> None:
+    raise StoreError("labelkit.db", "the disk is full")

@@ -67,9 +67,14 @@ class Pulse:
 
 
 class Shared:
-    """The project of a server, for any number of browsers. Threads may use it."""
+    """The project of a server, for any number of browsers. Threads may use it.
+
+    Raises `StoreError` for a project that cannot be written: nothing that people do could be saved."""
 
     def __init__(self, project: Project, users: Users | None = None) -> None:
+        if project.store.read_only:
+            with project.store.together():  # raises, and says why
+                pass
         self.project, self.users = project, users
         self.attempts, self.uploads = Attempts(), Uploads()
         self.logins = Logins(project.folder)

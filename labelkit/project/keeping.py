@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from getpass import getuser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from labelkit.errors import InputError
+from labelkit.errors import InputError, StoreError
 from labelkit.landmarks import Face
 from labelkit.project.backup import BackupReport, backup
 from labelkit.store import LogEntry, StoredFace
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 #: A span of time in words, and its units.
 _SPAN = re.compile(r"(\d{1,6})\s*(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+_log = logging.getLogger("labelkit")
 
 
 def person(author: str | None) -> str:
@@ -122,9 +126,18 @@ class KeepingCalls:
         """
         images = self.settings.image_root(self.folder)
         report = backup(self.folder, Path(out) if out is not None else self._backup_name(), images)
-        if not self.store.read_only:
-            self.store.record("backup", person(author), report.path.name)
+        self._note("backup", person(author), report.path.name)
         return report
+
+    def _note(self, kind: str, author: str, text: str, details: Mapping[str, Any] | None = None) -> None:
+        """Record what has been written elsewhere, where the project can be written: who saves labels from a
+        full disk is to be told of success."""
+        if self.store.read_only:
+            return
+        try:
+            self.store.record(kind, author, text, details)
+        except StoreError as error:
+            _log.warning("the %s is there, but could not be recorded: %s", kind, error)
 
     def _backup_name(self) -> Path:
         stem = self.folder.resolve().name or "project"

@@ -374,8 +374,7 @@ class Project(LookingCalls, DescribingCalls, TuningCalls, KeepingCalls):
         report = export(self.store, self.folder, self.images, Path(out), options, heard)
         told = {"faces": report.faces, "predicted": len(report.predicted), "split": split}
         what = f"{report.out.name}: {report.faces} faces as {report.format}"
-        if not self.store.read_only:
-            self.store.record("export", person(author), what, told)
+        self._note("export", person(author), what, told)
         return report
 
     # The scheme

@@ -60,14 +60,18 @@ _PROBLEMS = {
 
 
 def is_read_only(path: Path) -> bool:
-    """Whether an existing file can only be read, as on a DVD, a snapshot or in somebody else's folder."""
-    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+    """Whether an existing file can only be read: as on a DVD, a snapshot or in somebody else's folder, or
+    where nobody has it open and the disk has no room for what is made beside it then."""
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        return True
+    return is_full(path.parent) and not path.with_name(f"{path.name}-shm").exists()
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection to an existing file; SQLite's own way of beginning transactions is off."""
+def connect(path: Path, read_only: bool | None = None) -> sqlite3.Connection:
+    """A connection to an existing file, by default to one that `is_read_only` for reading alone; SQLite's
+    own way of beginning transactions is off."""
     # Readers, too, write beside a database in WAL mode, unless they are told that it stays as it is.
-    how = "mode=ro&immutable=1" if is_read_only(path) else "mode=rw"
+    how = "mode=ro&immutable=1" if read_only or (read_only is None and is_read_only(path)) else "mode=rw"
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}",
         uri=True,
@@ -86,7 +90,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path, self.read_only = path, path.exists() and is_read_only(path)
         self._first_state = self._state()
-        self._reader = _engine(path, self._wait)
+        self._reader = _engine(path, self.read_only, self._wait)
         # The same connections; `_begin` looks at the option.
         self._writer = self._reader.execution_options(labelkit_write=True)
         self._mine = threading.local()
@@ -122,7 +126,8 @@ class Database:
                 inner.commit()
             return
         if self.read_only:
-            raise StoreError(self.path, _PROBLEMS[sqlite3.SQLITE_READONLY])
+            why = sqlite3.SQLITE_FULL if is_full(self.path.parent) else sqlite3.SQLITE_READONLY
+            raise StoreError(self.path, _PROBLEMS[why])
         with in_one_line(self.path), self._writer.begin() as connection:
             yield connection
 
@@ -215,8 +220,10 @@ class Database:
         self._reader.dispose()
 
 
-def _engine(path: Path, wait: Callable[[], float]) -> Engine:
-    engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=QueuePool, max_overflow=20)
+def _engine(path: Path, read_only: bool, wait: Callable[[], float]) -> Engine:
+    engine = create_engine(
+        "sqlite://", creator=lambda: connect(path, read_only), poolclass=QueuePool, max_overflow=20
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, record: object) -> None:

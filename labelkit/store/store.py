@@ -106,7 +106,8 @@ class Store(
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be stored, because the file or its folder cannot be written."""
+        """Whether nothing can be stored, because the file or its folder cannot be written, or the disk was
+        full when it was opened."""
         return self._database.read_only
 
     @property
