@@ -13,7 +13,7 @@ from urllib.parse import quote
 import panel as pn
 
 from labelkit.app import parts
-from labelkit.app.media import EXPORT_NAME
+from labelkit.app.media import EXPORT_NAME, leads_out
 from labelkit.app.parts import esc
 from labelkit.app.session import WAITING, Session, problem
 from labelkit.app.shared import Pulse
@@ -191,6 +191,9 @@ class View:
         name, project = str(self._name.value).strip(), self._session.project
         if not EXPORT_NAME.fullmatch(name):
             raise InputError(f"{name!r} is no name for an export: letters, digits, spaces, '.', '-' and '_'")
+        side = self._folder / f"{name}.{SIDE}"
+        if leads_out(self._folder / name) or side.is_symlink():
+            raise InputError(f"{name!r} or its folder is a link, and may lead out of the project")
         out, options, form = self._folder / name, self._options(), self._format.value
         report = await self._session.aside(
             lambda: project.export(form, out, **options, author=self._session.author)
@@ -201,7 +204,7 @@ class View:
 
     def _exports(self) -> str:
         """What was exported before, as HTML."""
-        if not self._folder.is_dir():
+        if not self._folder.is_dir() or self._folder.is_symlink():
             return ""
         made = [path for path in self._folder.iterdir() if _is_export(path)]
         if not made:

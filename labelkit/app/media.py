@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
@@ -26,8 +28,8 @@ class _File(Guarded):
     """Sends files, a piece at a time."""
 
     async def send(self, path: Path) -> None:
-        self.set_header("Content-Length", path.stat().st_size)
-        with path.open("rb") as file:
+        with _opened(path) as file:
+            self.set_header("Content-Length", os.fstat(file.fileno()).st_size)
             while chunk := file.read(_CHUNK):
                 self.write(chunk)
                 try:
@@ -96,11 +98,8 @@ class ExportHandler(_File):
     """``/media/export/NAME``: a file of the project's ``exports`` folder, or a folder there as ZIP."""
 
     async def get(self, name: str) -> None:
-        exports = self.shared.project.folder / "exports"
-        if not EXPORT_NAME.fullmatch(name) or not (exports / name).exists():
-            raise HTTPError(404, reason="There is no such export")
-        path = exports / name
-        if path.is_symlink():
+        path = self.shared.project.folder / "exports" / name
+        if not EXPORT_NAME.fullmatch(name) or not path.exists() or leads_out(path):
             raise HTTPError(404, reason="There is no such export")
         self.set_header("Content-Type", "application/octet-stream")
         self.set_header("Cache-Control", "no-store")
@@ -113,6 +112,18 @@ class ExportHandler(_File):
             await IOLoop.current().run_in_executor(None, _pack, path, packed)
             self.set_header("Content-Disposition", f'attachment; filename="{name}.zip"')
             await self.send(packed)
+
+
+def leads_out(export: Path) -> bool:
+    """Whether the path of an export is a link, or that of its folder: a project may come from anybody,
+    with links in it that lead anywhere."""
+    return export.is_symlink() or export.parent.is_symlink()
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file itself, not what a link leads to."""
+    through = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, os.O_RDONLY | through), "rb")
 
 
 def _pack(folder: Path, packed: Path) -> None:

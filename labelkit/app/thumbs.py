@@ -50,7 +50,7 @@ class Thumbnails:
 
     def _kept(self, image: int, name: str, make: Callable[[], RGBImage]) -> Path | bytes:
         path = self._folder / f"{image % 100:02d}" / name
-        if path.is_file():
+        if path.is_file() and not path.is_symlink():
             return path
         content = io.BytesIO()
         Image.fromarray(make()).save(content, format="JPEG", quality=_QUALITY)

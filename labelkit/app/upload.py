@@ -63,12 +63,16 @@ class UploadHandler(Guarded):
         if self._kind == "photo":
             if Path(name).suffix.lower() not in SUFFIXES:
                 raise HTTPError(415, reason=f"No picture by its name ({', '.join(sorted(SUFFIXES))})")
-            folder = self.shared.project.images / ADDED
+            folder, home = self.shared.project.images / ADDED, self.shared.project.images
         else:
             try:
-                folder = batch_folder(self.shared.project.folder, self.get_query_argument("batch", ""))
+                home = self.shared.project.folder
+                folder = batch_folder(home, self.get_query_argument("batch", ""))
             except ValueError as error:
                 raise HTTPError(400, reason="No upload has this name") from error
+        # A project may come from anybody, with links in it that lead anywhere.
+        if not folder.resolve().is_relative_to(home.resolve()):
+            raise HTTPError(403, reason="The folder for uploads leads out of the project")
         folder.mkdir(parents=True, exist_ok=True)
         length = self.request.headers.get("Content-Length", "")
         refused = self.shared.uploads.begin(folder, int(length) if length.isdecimal() else 0)

@@ -129,7 +129,48 @@ def test_links_in_exports_lead_nowhere(target: Target) -> None:
     assert target.ask("/media/export/folder").code == 200  # and `ask` looks for what must not be in it
 
 
+def test_links_among_thumbnails_are_not_followed(target: Target) -> None:
+    """As they may lie in a project that comes from elsewhere."""
+    assert target.ask("/media/photo/1").code == 200
+    kept = list((target.folder / "cache" / "thumbs").rglob("p320-*.jpg"))
+    assert kept
+    for path in kept:
+        path.unlink()
+        path.symlink_to(target.folder.parent / "outside" / "secret.txt")
+    answer = target.ask("/media/photo/1")
+    assert answer.code == 200
+    assert answer.body.startswith(b"\xff\xd8")
+
+
+def test_a_folder_of_exports_that_leads_elsewhere_shows_nothing(target: Target) -> None:
+    exports, aside = target.folder / "exports", target.folder / "aside"
+    exports.rename(aside)
+    exports.symlink_to(target.folder.parent / "outside")
+    try:
+        assert target.ask("/media/export/secret.txt").code == 404
+    finally:
+        exports.unlink()
+        aside.rename(exports)
+
+
 # Writing
+
+
+@pytest.mark.parametrize("kind", ["photo", "labels"])
+def test_uploads_follow_no_link(target: Target, kind: str) -> None:
+    root = target.folder.parent
+    place = root / "photos" / "added" if kind == "photo" else target.folder / "cache" / "uploads"
+    aside = place.with_name("aside")
+    if place.exists():
+        place.rename(aside)
+    place.symlink_to(root / "outside")
+    try:
+        assert target.upload("linked.png", picture(), kind).code == 403
+    finally:
+        place.unlink()
+        if aside.exists():
+            aside.rename(place)
+    assert [path.name for path in (root / "outside").iterdir()] == ["secret.txt"]
 
 
 def test_uploads_stay_where_uploads_go(target: Target) -> None:

@@ -107,3 +107,24 @@ def test_uploads_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("labelkit.app.quota.SPARE", 0)
     monkeypatch.setattr("labelkit.app.quota.AN_HOUR", AT_ONCE)
     assert (uploads.begin(tmp_path, 1) or (0,))[0] == 429
+
+
+def test_no_export_is_written_through_a_link(session: Session, tmp_path: Path) -> None:
+    """A project may come from anybody, with links in it that lead anywhere."""
+    view, exports = View(session), session.project.folder / "exports"
+    exports.mkdir(exist_ok=True)
+    (tmp_path / "outside").mkdir()
+    (exports / "a.csv").symlink_to(tmp_path / "outside" / "new.csv")
+    (exports / "b.csv.labelkit.json").symlink_to(tmp_path / "outside" / "side.json")
+    for name in ("a.csv", "b.csv"):
+        view._name.value = name
+        with pytest.raises(InputError, match="is a link"):
+            run(view._run())
+    for path in exports.iterdir():
+        path.unlink()
+    exports.rmdir()
+    exports.symlink_to(tmp_path / "outside")
+    view._name.value = "c.csv"
+    with pytest.raises(InputError, match="is a link"):
+        run(view._run())
+    assert list((tmp_path / "outside").iterdir()) == []
