@@ -9,6 +9,7 @@ viewer, centred on the landmarks; the unit is that of the file, about a centimet
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -108,15 +109,33 @@ class HeadModel:
         return 1.0 if volume > 0 else -1.0
 
 
+#: The head model has a tenth of this many bytes when it is unpacked.
+_LARGEST = 256 << 20
+
+#: What numpy raises for a file that is no archive of arrays, is damaged, or claims to hold more than there
+#: is room for.
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, IndexError, TypeError, EOFError),
+    *(MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error),
+)
+
+
 def load_head(path: Path) -> HeadModel:
     """The skin of the head in ``ict_face_model_light.npz``; raises `InputError` for any other file."""
     if not path.is_file():
         raise InputError(f"{path}: there is no head model here (ict_face_model_light.npz is meant)")
     try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(info.file_size for info in archive.infolist())
+        if unpacked > _LARGEST:
+            most = _LARGEST >> 20
+            raise InputError(f"{path}: unpacks to {unpacked >> 20} MB; a head model has {most} at most")
         # Given a path, numpy leaves a damaged file open.
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             return _skin(file["neutral"], file["identity"], file["expression"], file["quads"])
-    except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except InputError:
+        raise
+    except _DAMAGE as error:
         raise InputError(f"{path}: is not the head model ict_face_model_light.npz") from error
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,26 @@ def test_what_is_no_head_is_named_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=rf"{name}\.npz: is not the head model") as caught:
             load_head(tmp_path / f"{name}.npz")
         assert "\n" not in str(caught.value)
+
+
+def test_a_head_that_unpacks_to_any_size_is_refused(tmp_path: Path) -> None:
+    packed = zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED)
+    with packed as archive, archive.open("neutral.npy", "w") as member:
+        for _ in range(300):
+            member.write(bytes(1 << 20))
+    with pytest.raises(InputError, match=r"bomb\.npz: unpacks to 300 MB; a head model has 256 at most"):
+        load_head(tmp_path / "bomb.npz")
+
+
+def test_a_head_that_claims_more_than_any_memory_is_refused(tmp_path: Path) -> None:
+    header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1099511627776, 3), }"
+    array = b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header.encode() + b"\n"
+    with zipfile.ZipFile(tmp_path / "claims.npz", "w") as archive:
+        archive.writestr("neutral.npy", array)
+    (tmp_path / "alone.npz").write_bytes(array)
+    for name in ("claims", "alone"):
+        with pytest.raises(InputError, match=rf"{name}\.npz: is not the head model"):
+            load_head(tmp_path / f"{name}.npz")
 
 
 def test_vertices_are_the_mean_and_what_coefficients_add(head: HeadModel) -> None:
