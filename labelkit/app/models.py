@@ -12,6 +12,7 @@ from labelkit.drafts import UNFINISHED
 from labelkit.errors import LabelkitError
 from labelkit.models.folders import list_models
 from labelkit.models.heads import head_of
+from labelkit.project.tuning import learnt_in_words
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,14 @@ def _own(project: Path) -> list[Path]:
 @dataclass(frozen=True)
 class Version:
     """A model that was fine-tuned in a project: its name, how many faces it learnt from, the errors before
-    and after in percent (None where nobody could be left out), what was learnt, when, and from what."""
+    and after in percent (None where nobody could be left out), what was learnt, when, and from
+    what."""
 
     name: str
     faces: int
     before: float | None
     after: float | None
-    stage: str
+    learnt: str
     date: str
     parent: str
 
@@ -76,13 +78,13 @@ def versions(project: Path) -> list[Version]:
 
 
 def _version(name: str, date: str, tuned: dict[str, Any]) -> Version:
-    before, after = (tuned.get(key) for key in ("before", "after"))
+    before, after, head = (tuned.get(key) for key in ("before", "after", "head"))
     return Version(
         name,
         int(tuned.get("faces", 0)),
         before if isinstance(before, float) else None,
         after if isinstance(after, float) else None,
-        str(tuned.get("stage", "")),
+        learnt_in_words(str(tuned.get("stage", "")), head if isinstance(head, dict) else {}),
         date,
         str(tuned.get("parent", "")),
     )

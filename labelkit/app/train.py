@@ -18,14 +18,6 @@ from labelkit.train.few_shot_files import read_curve
 #: So many corrected faces are what a model is fine-tuned to.
 ENOUGH = 10
 
-#: What was learnt, in words.
-STAGES = {
-    "offsets": "an offset for every point",
-    "heads": "what every point looks like",
-    "network": "the whole network",
-    "none": "nothing that does better",
-}
-
 #: What is told where nothing was learnt: because nothing was corrected, or all the same.
 _UNCORRECTED = (
     "<b>Nothing to learn:</b> no face was corrected, the labels are what the model said. The model in use "
@@ -38,8 +30,8 @@ _NOTHING = (
 
 #: What the refinement head does, in words.
 HEADS = {
-    "heads": "knows what every point looks like",
-    "offsets": "knows an offset for every point",
+    "heads": "has learnt what points look like",
+    "offsets": "has learnt offsets of points",
     "step": "works as before",
     "spread": "only says how sure the model is",
 }
@@ -202,7 +194,7 @@ def _result(report: TuneReport) -> list[str]:
         )
         how = (
             f"Of the distance of the eye corners, on average over {parts.count(report.checked, 'face')}, "
-            f"by {report.how}. Learnt: {STAGES.get(report.stage, report.stage)}.{_head(report)}"
+            f"by {report.how}. Learnt: {report.what}.{_head(report)}"
         )
         pieces.append(f"{figures}<p class='muted small'>{esc(how)}</p>")
     else:
@@ -226,7 +218,7 @@ def _head(report: TuneReport) -> str:
 
 def _about(version: Version) -> str:
     when = version.date.replace("T", " ").split("+")[0]
-    told = f"{parts.count(version.faces, 'face')}, {STAGES.get(version.stage, version.stage)}, {when}"
+    told = f"{parts.count(version.faces, 'face')}, {version.learnt}, {when}"
     errors = ""
     if version.before is not None and version.after is not None:
         change = f" ({100 * (version.after / version.before - 1):+.0f} %)" if version.before else ""

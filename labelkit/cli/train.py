@@ -14,20 +14,11 @@ if TYPE_CHECKING:
     from labelkit.project.tuning import TuneReport
     from labelkit.store import Job
 
-#: What was learnt, in words.
-_STAGES = {
-    "offsets": "an offset for every point",
-    "heads": "what every point looks like",
-    "network": "the whole network and what every point looks like",
-    "none": "nothing that does better: the labels say what the model says",
-}
-
-
 #: What the refinement head does now, in words.
 _HEADS = {
-    "heads": "refines what every point looks like",
-    "offsets": "refines, with an offset for every point",
-    "step": "refines as it did before",
+    "heads": "has learnt what points look like",
+    "offsets": "has learnt offsets of points",
+    "step": "works as before",
     "spread": "moves no point, and only says how sure it is",
 }
 
@@ -89,7 +80,7 @@ def _tell(report: TuneReport, used: bool, folder: str, in_use: str) -> None:
         return
     people = "" if report.people == report.faces else f" of {count(report.people, 'person')}"
     say(f"{report.name}: learnt from {count(report.faces, 'face')}{people} in {report.seconds:.0f} s")
-    say(f"what was learnt: {_STAGES.get(report.stage, report.stage)}")
+    say(f"what was learnt: {report.what}")
     if report.before is None or report.after is None:
         say(f"whether that is better is not known: {report.how}")
     else:

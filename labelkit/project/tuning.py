@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -62,6 +62,11 @@ class TuneReport:
         return self.before is not None and self.after is not None and _told(self.after) < _told(self.before)
 
     @property
+    def what(self) -> str:
+        """What was learnt, in words."""
+        return learnt_in_words(self.stage, self.head)
+
+    @property
     def corrected(self) -> bool:
         """Whether the labels, as far as was checked, are anything else than what the model says."""
         return self.before is None or _told(self.before) > 0
@@ -72,6 +77,23 @@ class TuneReport:
         known."""
         worse = self.before is not None and self.after is not None and self.after > self.before
         return self.learnt and not worse
+
+
+#: What was learnt, and what the refinement head then does, by their stages.
+_LEARNT = {
+    "offsets": "offsets of points",
+    "heads": "what points look like",
+    "network": "the whole network",
+    "none": "nothing that does better",
+}
+
+
+def learnt_in_words(stage: str, head: Mapping[str, Any]) -> str:
+    """What a fine-tuning taught, from ``stage`` and ``head`` of a `TuneReport`."""
+    own = str(head.get("stage"))
+    if stage == "none" and own in ("heads", "offsets"):
+        return f"{_LEARNT[own]}, by the refinement head alone"
+    return _LEARNT.get(stage, stage)
 
 
 def _told(error: float) -> float:

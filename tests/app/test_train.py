@@ -53,6 +53,13 @@ def test_it_says_what_is_missing(done: int, told: str) -> None:
     assert (f"{done} of 10" in _faces(done)) == (done <= 10)
 
 
+def test_what_the_refinement_head_alone_has_learnt_is_told_as_that() -> None:
+    report = TuneReport(1, "a-0001", "base@1", (), False, before=0.8, after=0.4, checked=10, stage="none")
+    told = "".join(_result(replace(report, head={"stage": "heads"})))
+    assert "Learnt: what points look like, by the refinement head alone" in told
+    assert "Learnt: nothing that does better" in "".join(_result(replace(report, head={"stage": "step"})))
+
+
 def test_what_came_of_it_is_told_with_what_was_left_out() -> None:
     report = TuneReport(
         1,
@@ -70,7 +77,7 @@ def test_what_came_of_it_is_told_with_what_was_left_out() -> None:
         "heads",
     )
     told = "".join(_result(report))
-    for part in ("3.00 %", "2.50 %", "what every point looks like", "&lt;b&gt;.jpg: gone", "for research"):
+    for part in ("3.00 %", "2.50 %", "what points look like", "&lt;b&gt;.jpg: gone", "for research"):
         assert part in told
     assert "before there was anything" in _result(TuneReport(1, "", "base@1", (), True))[0]
     assert "whether it is better" in "".join(_result(TuneReport(1, "a-0001", "base@1", (), False)))
