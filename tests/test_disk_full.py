@@ -10,9 +10,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,15 +24,18 @@ from labelkit.app.thumbs import Thumbnails
 from labelkit.editor.session import EditSession
 from labelkit.errors import LabelkitError, StoreError
 from labelkit.formats import read
-from labelkit.geometry import Box
+from labelkit.geometry import Box, Crop, Similarity
 from labelkit.landmarks import Face
+from labelkit.prediction import Prediction
+from labelkit.prelabel.child import Loaded, work
 from labelkit.project import Project
 from labelkit.project.backup import restore
 from labelkit.project.editing import open_desk
 from labelkit.project.judging import fresh_oddities
-from labelkit.scheme import load_scheme
+from labelkit.scheme import Scheme, load_scheme
 from labelkit.scheme.edit import remove_points
-from labelkit.store import FaceState, database
+from labelkit.store import FaceState, JobState, database
+from labelkit.store.process import give_up
 
 SCHEME = load_scheme("celeba5")
 PHOTOS = 4
@@ -301,6 +305,44 @@ def test_what_cannot_be_opened_on_a_full_disk_is_told_as_that(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 100))
     with pytest.raises(StoreError, match="the disk is full"), database.in_one_line(tmp_path / "no"):
         database.connect(tmp_path / "no")
+
+
+class Fake:
+    """A model that needs no photo."""
+
+    def __call__(self, photos: Any, scheme: Scheme) -> Iterator[Any]:
+        for _, boxes in photos:
+            crop = Crop(Similarity(20.0, 0.0, 40.0, 40.0))
+            made = [Prediction(crop.points_to_image(scheme.plane), "fake@1", crop, scheme.name)]
+            yield SimpleNamespace(boxes=boxes, predictions=made, looks=[bytes(64)], problem=None)
+
+
+def test_a_job_that_finds_no_room_says_so_whenever_that_is(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.add_face("0.png", Box(10, 10, 50, 50, "user"), "ann")
+    for n in range(50):
+        job = project.store.jobs.add("prelabel", {"images": str(project.images)})
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            FullDisk(monkeypatch, n)
+            fine = work(project.folder, job.id, lambda _: Loaded("fake@1", Fake(), {"name": "fake"}))
+        ended = project.store.jobs.get(job.id)
+        assert ended.state is (JobState.DONE if fine else JobState.FAILED)
+        if fine:
+            break
+        assert ended.message.endswith(": No space left on device")
+        assert ended.message.startswith(str(project.folder))
+    assert n > 1
+    # Where not even that can be written down, the job's log has it.
+    job = project.store.jobs.start(project.store.jobs.add("prelabel", {}).id)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(project.store.jobs, "fail", refuse)
+        give_up(project.store, job, StoreError(project.folder, "the disk is full"))
+    assert "the disk is full" in caplog.text
+
+
+def refuse(*_: object) -> None:
+    raise StoreError("labelkit.db", "the disk is full")
 
 
 LIMITED = """
