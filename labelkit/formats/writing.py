@@ -16,7 +16,6 @@ from labelkit.formats.reading import box_read, leads_out
 from labelkit.landmarks import Landmarks, State, Visibility
 from labelkit.scheme import Scheme, builtin_schemes, load_scheme
 
-
 #: Coordinates (px) that are as good as nothing else: with six decimals they would not be read again.
 _FARTHEST = 1e12
 
