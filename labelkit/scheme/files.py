@@ -76,11 +76,11 @@ def scheme_from_dict(data: Any) -> Scheme:
         return Scheme(
             name=data["name"],
             points=tuple(_point(number, entry) for number, entry in enumerate(data["points"])),
-            mirror=tuple((operator.index(i), operator.index(j)) for i, j in data.get("mirror", [])),
+            mirror=tuple((_index(i), _index(j)) for i, j in data.get("mirror", [])),
             curves=tuple(
                 Curve(
                     _text(c["name"]),
-                    tuple(operator.index(i) for i in c["points"]),
+                    tuple(_index(i) for i in c["points"]),
                     bool(c.get("closed", False)),
                 )
                 for c in data.get("curves", [])
@@ -119,9 +119,15 @@ def _text(value: Any) -> str:
     return value
 
 
+def _index(value: Any) -> int:
+    if isinstance(value, bool):  # which Python takes for 0 and 1, and numpy for a mask
+        raise TypeError(f"{value} is no number of a point")
+    return operator.index(value)
+
+
 def _ends(value: Sequence[Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     first, second = (
-        (end,) if isinstance(end, int) else tuple(operator.index(i) for i in end) for end in value
+        (_index(end),) if isinstance(end, int) else tuple(_index(i) for i in end) for end in value
     )
     return first, second
 

@@ -314,3 +314,18 @@ def test_pairs_and_index_say_the_same(order: list[int]) -> None:
 def test_a_point_further_out_than_any_face_is_refused(place: tuple[float, float]) -> None:
     with pytest.raises(SchemeError, match="point 'far' has no place on the plane"):
         Scheme("drawn", (Point("far", *place),))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"normalizers": {"inter_ocular": [False, [1]]}},
+        {"normalizers": {"inter_ocular": [[0], [True]]}},
+        {"curves": [{"name": "line", "points": [0, True]}]},
+        {"mirror": [[0, True]]},
+    ],
+)
+def test_true_and_false_are_no_numbers_of_points(entry: dict[str, Any]) -> None:
+    points = [{"name": "a", "x": -0.5, "y": 0}, {"name": "b", "x": 0.5, "y": 0}]
+    with pytest.raises(SchemeError, match=r"an entry has the wrong form .* is no number of a point"):
+        scheme_from_dict({"name": "drawn", "points": points, **entry})
