@@ -27,7 +27,7 @@ from labelkit.app.proxy import Proxies
 from labelkit.app.rest import Rest
 from labelkit.app.session import PAGES, open_session
 from labelkit.app.shared import Shared
-from labelkit.app.sockets import LARGEST
+from labelkit.app.sockets import BRIEF, LARGEST
 from labelkit.app.upload import UploadHandler
 from labelkit.app.users import FILE, Users, read_users
 from labelkit.errors import InputError
@@ -202,6 +202,8 @@ def _prepare_panel() -> None:
     # One line for what was closed or lost belongs to us, not on the terminal.
     logging.getLogger("tornado.access").setLevel(logging.ERROR)
     logging.getLogger("bokeh").setLevel(logging.ERROR)
+    for name in ("bokeh.server.protocol_handler", "bokeh.server.views.ws"):
+        logging.getLogger(name).addFilter(BRIEF)
 
 
 def _run(server: Server, door: Door, ready: Callable[[], None]) -> None:

@@ -257,6 +257,18 @@ def test_messages_without_end_are_cut_off(target: Target) -> None:
         assert said.startswith("closed")
 
 
+def test_what_goes_wrong_fills_no_log_and_tells_no_path(target: Target) -> None:
+    before = target.log.stat().st_size
+    wrong = patch({"kind": "ModelChanged", "model": {"id": "none"}, "attr": "TOO-LONG", "new": "x" * 10_000})
+    (said,) = target.talk(wrong * 100)
+    assert "ERROR" in said
+    assert "site-packages" not in said
+    assert "Traceback" not in said
+    assert said.startswith("closed")
+    assert target.log.stat().st_size - before < 10_000
+    assert "TOO-LONG" not in target.log.read_text()
+
+
 # How much
 
 
