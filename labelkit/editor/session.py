@@ -314,16 +314,17 @@ class EditSession:
         for key in keys:
             news |= self._photo(self._sheets[key].image)
         known = {} if rebuilt else self._faces
-        faces = {key: known.get(key) or self._payload(key) for key in keys}
-        self._faces = {key: face | standing(self.desk.neighbours(key)) for key, face in faces.items()}
+        around = {key: self.desk.neighbours(key) for key in keys}
+        faces = {key: known.get(key) or self._payload(key, around[key]) for key in keys}
+        self._faces = {key: face | standing(around[key]) for key, face in faces.items()}
         self._push({**news, "schemes": self._schemes, "faces": self._faces, "current": self.current})
 
-    def _payload(self, key: str, *, anew: bool = False) -> dict[str, Any]:
+    def _payload(self, key: str, around: Neighbours, *, anew: bool = False) -> dict[str, Any]:
         """A face with its version: the browser loads a face again when that has changed."""
         sheet, old = self._sheets[key], self._faces.get(key)
         if str(sheet.scheme_revision) not in self._schemes:
             self._schemes = {str(sheet.scheme_revision): scheme_payload(sheet.scheme)}
-        face = face_payload(sheet, self.desk.neighbours(key))
+        face = face_payload(sheet, around)
         moving = ("version", *standing(Neighbours()))
         if old is not None and not anew and _but(old, *moving) == _but(face, *moving):
             return {**face, "version": old["version"]}
@@ -337,7 +338,7 @@ class EditSession:
             return
         for key in stale:
             self._sheets[key] = self._opened(key)
-            self._faces[key] = self._payload(key, anew=True)
+            self._faces[key] = self._payload(key, self.desk.neighbours(key), anew=True)
         self._push({"schemes": self._schemes, "faces": dict(self._faces), "current": self.current})
 
     def _sheet(self, key: str) -> Sheet:

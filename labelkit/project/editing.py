@@ -171,8 +171,10 @@ class Desk:
         this person then holds."""
         if not self._queued:
             return next(iter(self._order[place + 1 : place + 2]), None)
-        for start in range(place + 1, len(self._order), _LOOK):
-            faces = self._store.faces(map(int, self._order[start : start + _LOOK]))
+        start, count = place + 1, 1  # mostly it is the next one, which is held already
+        while keys := self._order[start : start + count]:
+            start, count = start + count, _LOOK
+            faces = self._store.faces(map(int, keys))
             found = self._hold.first(face.id for face in faces if face.state not in _SETTLED)
             if found is not None:
                 return str(found)
