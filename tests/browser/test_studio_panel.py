@@ -109,9 +109,7 @@ class Studio:
 def studio(page: Page, host: Host) -> Studio:
     page.goto(host.url)
     page.wait_for_selector(".lk-studio[data-ready=faces]", timeout=60_000)
-    opened = Studio(page)
-    opened.root.focus()
-    return opened
+    return Studio(page)
 
 
 def pair(studio: Studio) -> tuple[str, str, tuple[float, float]]:
@@ -130,6 +128,11 @@ def test_twelve_faces_show_the_schemes_points(studio: Studio) -> None:
     assert studio.ask("s => s.previews.places.length") == 12 * 5 * 2
     drawn = "s => s.previews.tiles.every(t => t.canvas.width > 50)"
     assert studio.ask(drawn)
+
+
+def test_keys_are_the_studios_as_soon_as_it_is_there(studio: Studio) -> None:
+    studio.page.keyboard.press("a")
+    assert studio.ask("s => s.tool") == "add"
 
 
 def test_a_dragged_point_moves_on_every_face_and_its_mirror_image_with_it(studio: Studio) -> None:

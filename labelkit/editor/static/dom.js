@@ -37,3 +37,10 @@ export function icon(path) {
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
+
+/** Give an element the keys, unless somebody is typing: whoever comes to a page can use them at once. */
+export function takeKeys(element) {
+  let here = document.activeElement;
+  while (here?.shadowRoot?.activeElement) here = here.shadowRoot.activeElement;
+  if (!here?.matches("input, textarea, select")) element.focus({ preventScroll: true });
+}

@@ -3,7 +3,7 @@
 
 import hostStyles from "./host.css";
 import { createEditor } from "./core.js";
-import { h } from "./dom.js";
+import { h, takeKeys } from "./dom.js";
 import { Banner } from "./banner.js";
 import { bytesOf, hostOf, jsonOf, serverAnswers } from "./host.js";
 import { Outbox } from "./outbox.js";
@@ -126,14 +126,7 @@ class Hosted {
     this.shown = { key, version };
     this.preloaded.set(key, version);
     const drawn = this.editor.load(this.#complete(face), this.#photo(face));
-    if (first && this.host.alone) drawn.then(() => this.#takeKeys());
-  }
-
-  /** Whoever comes to the editor can use its keys at once, unless they are typing somewhere. */
-  #takeKeys() {
-    let here = document.activeElement;
-    while (here?.shadowRoot?.activeElement) here = here.shadowRoot.activeElement;
-    if (!here?.matches("input, textarea, select")) this.stage.focus({ preventScroll: true });
+    if (first && this.host.alone) drawn.then(() => takeKeys(this.stage));
   }
 
   #preload(face) {

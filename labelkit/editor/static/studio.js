@@ -1,6 +1,6 @@
 // The scheme studio in a host: anywidget's `render({model, el})` or Panel's `render({model})`.
 
-import { h } from "./dom.js";
+import { h, takeKeys } from "./dom.js";
 import { Studio } from "./studio_app.js";
 import { hostOf, StudioLink } from "./studio_link.js";
 import themeStyles from "./theme.css";
@@ -23,6 +23,7 @@ function render({ model, el }) {
     return end;
   }
   model.on("remove", end);
+  requestAnimationFrame(() => takeKeys(root)); // by then it is in the page
   return root;
 }
 
