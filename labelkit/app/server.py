@@ -202,7 +202,7 @@ def _prepare_panel() -> None:
     # One line for what was closed or lost belongs to us, not on the terminal.
     logging.getLogger("tornado.access").setLevel(logging.ERROR)
     logging.getLogger("bokeh").setLevel(logging.ERROR)
-    for name in ("bokeh.server.protocol_handler", "bokeh.server.views.ws"):
+    for name in ("bokeh.server.protocol_handler", "bokeh.server.views.ws", "tornado.application"):
         logging.getLogger(name).addFilter(BRIEF)
 
 

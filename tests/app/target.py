@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -218,7 +219,10 @@ def served(root: Path) -> Iterator[Target]:
     log = root / "log"
     with log.open("wb") as told:
         command = [sys.executable, str(Path(__file__).with_name("attacked.py")), str(work)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told)
+        # As somebody would who looks for what is wrong: the log holds no secret even so.
+        talkative = {"BOKEH_LOG_LEVEL": "trace", "BOKEH_PY_LOG_LEVEL": "trace", "PANEL_LOG_LEVEL": "DEBUG"}
+        environment = {**os.environ, **talkative}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, env=environment)
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line, log.read_text()
