@@ -316,7 +316,8 @@ def _check_stored(data: Any, name: str) -> None:
 
 
 def _address(cell: Any) -> int:
-    return int(extra("h5py", "a COFW file").h5o.get_info(cell.id).addr)
+    with _damage("its photo"):
+        return int(extra("h5py", "a COFW file").h5o.get_info(cell.id).addr)
 
 
 @contextmanager

@@ -255,6 +255,18 @@ def test_a_bad_face_is_named_and_the_rest_is_read(tmp_path: Path, damage: Damage
     assert "\n" not in str(caught.value)
 
 
+def test_a_photo_whose_tables_are_damaged_is_named(tmp_path: Path) -> None:
+    path = as_matlab(tmp_path / "a.mat")
+    with h5py.File(path, "a") as file:
+        put(file, "#refs#/0", np.zeros((3, 6, 4), np.uint8))
+        packed = file.create_dataset("packed", data=np.zeros((3, 6, 4), np.uint8), chunks=(3, 6, 4))
+        cells(file, packed.ref, file["#refs#/1"].ref)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"TREE\x01", b"TREX\x01"))
+    problems = {one.problem for one in cofw.read(path, images=tmp_path / "out").report.left_out}
+    assert any("its photo is damaged" in problem for problem in problems)
+
+
 def test_faces_that_are_claimed_and_not_stored(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.mat", "w") as file:
         file.create_dataset("phisTr", (87, 700_000), np.float64, chunks=(87, 1000))
