@@ -23,7 +23,7 @@ from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, w
 _Found = TypeVar("_Found")
 
 #: No answer takes longer, in seconds.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 #: So often somebody tries to log in.
 _LOGINS = 10
