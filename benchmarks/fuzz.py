@@ -174,7 +174,9 @@ class _Target:
         out.mkdir(exist_ok=True)
         merged.mkdir(exist_ok=True)
         self._child(out, 600.0, "--merge", str(merged), "--seed", str(seed))
-        return corpus.write(self._name, [path.read_bytes() for path in merged.iterdir()])
+        found = [path.read_bytes() for run in self._work.glob("run-*") for path in run.glob("finding-*")]
+        died = [path.read_bytes() for run in self._work.glob("run-*") for path in run.glob("died-*")]
+        return corpus.write(self._name, [path.read_bytes() for path in merged.iterdir()], [*found, *died])
 
 
 def _reported(out: Path) -> dict[str, Any]:

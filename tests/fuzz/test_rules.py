@@ -117,6 +117,13 @@ def test_a_corpus_keeps_the_smallest_inputs(tmp_path: Path, monkeypatch: pytest.
     assert sorted(corpus.read("made").values()) == [b"", b"a", b"bb"]
 
 
+def test_a_corpus_keeps_what_was_found_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpus, "FOLDER", tmp_path)
+    corpus.write("made", [b"a"], found=[b"x" * 20_000])
+    corpus.write("made", [b"b"], found=[b"y"])
+    assert set(corpus.read("made").values()) == {b"b", b"y", b"x" * 20_000}
+
+
 @pytest.mark.parametrize("change", [mutate.words("p0"), mutate.json_values("p0")])
 @pytest.mark.parametrize("data", [b"", b"a,b\n1,2\n", b'{"a": [1, {"b": null}], "c": "x"}', b"\xff\x00"])
 def test_changes_give_bytes_and_others_each_time(change: Callable[..., bytes], data: bytes) -> None:
