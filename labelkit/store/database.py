@@ -118,13 +118,20 @@ class Database:
             with in_one_line(self.path):
                 inner = outer.begin_nested()
                 try:
-                    yield outer
+                    with _as_we_write(self.path):
+                        yield outer
                 except BaseException:
                     if _in_transaction(outer):
                         inner.rollback()
                     raise
                 inner.commit()
             return
+        with self._alone() as connection, _as_we_write(self.path):
+            yield connection
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """A transaction of its own, whatever else is done in it."""
         if self.read_only:
             why = sqlite3.SQLITE_FULL if is_full(self.path.parent) else sqlite3.SQLITE_READONLY
             raise StoreError(self.path, _PROBLEMS[why])
@@ -161,7 +168,7 @@ class Database:
         if self._outer is not None:
             yield
             return
-        with self.write() as connection:
+        with self._alone() as connection:
             self._mine.connection = connection
             try:
                 yield

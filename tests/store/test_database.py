@@ -235,6 +235,21 @@ def test_a_row_that_somebody_has_altered_is_one_line(store: Store, make: Any, st
     assert "\n" not in str(caught.value)
 
 
+def test_what_is_stored_beside_an_altered_row_is_refused_and_callers_keep_their_own_errors(
+    store: Store, make: Any
+) -> None:
+    (face,) = make.faces()
+    landmarks = make.landmarks(1)
+    with store._database.write() as connection:
+        for (trigger,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+            connection.exec_driver_sql(f"DROP TRIGGER {trigger}")
+        connection.exec_driver_sql("UPDATE schemes SET uids = '7'")
+    with pytest.raises(StoreError, match="holds what labelkit does not write"):
+        store.annotate(face, landmarks, "me")
+    with pytest.raises(ValueError, match=r"^mine$"), store.together():
+        raise ValueError("mine")
+
+
 def test_durable_settings_are_in_force(store: Store) -> None:
     with store._database.write() as connection:
         read = lambda name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()  # noqa: E731
