@@ -39,6 +39,11 @@ class Rest:
         if before == self._seen != self._modules:
             self._settle()
 
+    def end(self) -> None:
+        """Take everything up again, so that Python ends as it does elsewhere: what stays aside then is
+        called leaked on the terminal."""
+        gc.unfreeze()
+
     def _settle(self) -> None:
         gc.collect()
         gc.freeze()

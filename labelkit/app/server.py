@@ -229,6 +229,7 @@ def _run(server: Server, door: Door, ready: Callable[[], None]) -> None:
     finally:
         looking.stop()
         server.stop()
+        rest.end()
         for name, handler in before.items():
             signal.signal(name, handler)
 

@@ -59,3 +59,5 @@ def test_what_was_open_meanwhile_is_freed_when_all_have_left() -> None:
         rest.check()
     assert seen() is None
     assert gc.get_freeze_count()
+    rest.end()
+    assert not gc.get_freeze_count(), "nothing is called leaked when Python ends"

@@ -57,6 +57,7 @@ class Browser:
         self._client = AsyncHTTPClient(force_instance=True, max_clients=6)  # as many as browsers open
         self._cookies: dict[str, str] = {}
         self._kept: set[str] = set()
+        self._pages: list[Page] = []
 
     async def login(self, name: str, password: str) -> None:
         """Fill in the login page, again where many try it at the same moment, and some are told to wait."""
@@ -103,11 +104,14 @@ class Browser:
             request, subprotocols=["bokeh", token[1].decode()], max_message_size=_LARGEST
         )
         page = Page(socket)
+        self._pages.append(page)
         await page.pull()
         return page
 
     def close(self) -> None:
         """Close what is left open."""
+        for page in self._pages:
+            page.cut()
         self._client.close()
 
     @property
@@ -223,9 +227,13 @@ class Page:
         self._reader.cancel()
         with suppress(asyncio.CancelledError):
             await self._reader
+        self.cut()
+
+    def cut(self) -> None:
+        """End the connection without a word, if there is one."""
         stream = getattr(self._socket.protocol, "stream", None)
-        assert stream is not None
-        stream.close()
+        if stream is not None:
+            stream.close()
 
     def _event(self, name: str, values: dict[str, Any]) -> Awaitable[None]:
         entries = [[key, value] for key, value in values.items()]
