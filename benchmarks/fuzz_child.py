@@ -14,6 +14,7 @@ import gc
 import hashlib
 import json
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--merge", type=Path)
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    options, options.flags = parser.parse_known_args()
     with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
         from fuzz import rules
         from fuzz.targets import targets_of
@@ -63,8 +64,11 @@ def _fuzz(rules: ModuleType, target: Any, folder: Path, options: argparse.Namesp
         "-use_value_profile=0",
     ]
     flags += [f"-artifact_prefix={options.out}/died-", f"-max_len={target.longest}", "-len_control=20"]
+    program = sys.argv[0]
     if options.merge is not None:
-        flags += ["-merge=1", str(options.merge), str(options.corpus)]
+        program = _again(options)
+        # libFuzzer's own where it has called itself.
+        flags += options.flags or ["-merge=1", str(options.merge), str(options.corpus)]
         one = lambda data: rules.check(target, data, folder)  # noqa: E731 - nobody looks at what it says
     else:
         for seed in target.seeds(folder):
@@ -74,8 +78,18 @@ def _fuzz(rules: ModuleType, target: Any, folder: Path, options: argparse.Namesp
     mutate = {}
     if target.mutate is not None:
         mutate = {"custom_mutator": _mutator(target)}
-    atheris.Setup([sys.argv[0], *flags], one, **mutate)
+    atheris.Setup([program, *flags], one, **mutate)
     atheris.Fuzz()
+
+
+def _again(options: argparse.Namespace) -> str:
+    """A program that does what this one does: to merge, libFuzzer calls itself with other flags."""
+    program = options.out / "again"
+    ours = [sys.executable, __file__, options.module, options.target, "--corpus", options.corpus]
+    words = [*map(str, ours), "--out", str(options.out), "--merge", str(options.merge)]
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    program.chmod(0o700)
+    return str(program)
 
 
 def _mutator(target: Any) -> Any:
