@@ -126,7 +126,7 @@ def test_what_is_evil_is_seen_as_such() -> None:
         is_text(f"<p>{EVIL}</p>")
 
 
-@pytest.mark.parametrize("page", [name for name in PAGES if name not in ("scheme", "review", "quality", "log")])
+@pytest.mark.parametrize("page", sorted(set(PAGES) - {"scheme", "review", "quality", "log"}))
 def test_pages(session: Session, page: str) -> None:
     session._show(page)
     is_text(*panes(session._body), shown=page in ("prelabel", "train"))

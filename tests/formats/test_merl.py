@@ -246,6 +246,7 @@ def test_it_is_told_from_300w_by_a_point_that_the_face_hides_or_by_its_folder(tm
 @pytest.mark.parametrize("value", [1e308, -1e13])
 def test_a_coordinate_that_nothing_could_read_again_is_not_written(tmp_path: Path, value: float) -> None:
     data = data_set(tmp_path, [[1.0, value], [2, 3]])
-    with pytest.raises(InputError, match=r"'a b.jpg', face 1: a coordinate is beyond 1e\+12 px, which a MERL"):
+    beyond = r"'a b.jpg', face 1: a coordinate is beyond 1e\+12 px, which a MERL"
+    with pytest.raises(InputError, match=beyond):
         merl.write(data, tmp_path / "out")
     assert not (tmp_path / "out").exists()
