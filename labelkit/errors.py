@@ -16,6 +16,7 @@ that a command can print it as it is: whatever a hostile file put into it (`one_
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 #: The longest message, in characters: two paths and a sentence.
@@ -23,27 +24,30 @@ LONGEST = 1200
 
 
 def printable(text: str) -> str:
-    """``text`` as one line that every terminal can show.
-
-    Line breaks and tabs become blanks. What steers a terminal, turns the direction of writing or is
-    half a character is spelt as in Python (``\\x1b``).
-    """
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else _spelt(letter) for letter in text)
+    """Prose as one line that every terminal can show: line breaks and tabs become blanks, and all else is
+    spelt as by `one_line`."""
+    return _spelt(" ".join(re.split(r"[\r\n\t]", text)))
 
 
 def one_line(text: str) -> str:
-    """``text`` as `printable`; of a very long one the middle is left out."""
-    text = printable(text)
+    """``text`` as one line that every terminal can show; of a very long one the middle is left out.
+
+    Line breaks, which may be a file's name, and what steers a terminal, turns the direction of writing
+    or is half a character are spelt as in Python (``\\n``, ``\\x1b``).
+    """
+    text = _spelt(text)
     if len(text) > LONGEST:
         half = LONGEST // 2 - 2
         text = f"{text[:half]} .. {text[-half:]}"
     return text
 
 
-def _spelt(letter: str) -> str:
-    return " " if letter in "\r\n\t" else letter.encode("unicode_escape").decode()
+def _spelt(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
 
 
 class LabelkitError(Exception):

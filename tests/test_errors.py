@@ -58,7 +58,7 @@ def test_a_store_error_names_the_database_and_is_not_about_input() -> None:
     ("text", "line"),
     [
         ("a.jpg: is missing", "a.jpg: is missing"),
-        ("two\nlines\tand a tab", "two lines and a tab"),
+        ("two\nlines\tand a tab", "two\\nlines\\tand a tab"),
         ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
         ("half \ud800, turned \u202egpj.a", "half \\ud800, turned \\u202egpj.a"),
         ("Zoë 顔.jpg", "Zoë 顔.jpg"),
