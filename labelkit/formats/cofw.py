@@ -304,6 +304,7 @@ def _plain_array(found: Any, name: str) -> Any:
         raise InputError(f"{name} is no array")
     if found.external or found.is_virtual:
         raise InputError(f"{name} lies in another file")
+    _ = found.dtype  # h5py makes it only now, and raises where numpy has no such number
     return found
 
 

@@ -92,11 +92,13 @@ def _parse(path: Path) -> Landmarks:
     if not lines:
         raise FormatError(path, "is empty")
     first, count = lines[0]
-    if not _is_count(count.split()):
+    tokens = count.split()
+    if not _is_count(tokens):
         raise FormatError(path, f"{brief(count.strip())} is no number of points", first)
+    told = int(tokens[0])  # of the token: there are blanks that `split` takes away, and `int` does not
     points = [pts.point(path, number, line.strip()) for number, line in lines[1:]]
-    if int(count) != len(points):
-        raise FormatError(path, f"says {int(count)} points, but holds {len(points)}")
+    if told != len(points):
+        raise FormatError(path, f"says {told} points, but holds {len(points)}")
     if not points:
         raise FormatError(path, "holds no point")
     return Landmarks("", np.array(points))

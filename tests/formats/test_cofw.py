@@ -162,6 +162,15 @@ def virtual(file: h5py.File, name: str) -> None:
     file.create_virtual_dataset(name, layout)
 
 
+def odd_numbers(file: h5py.File, name: str) -> None:
+    """Floating point of a kind that no computer has."""
+    kind = h5py.h5t.IEEE_F64LE.copy()
+    kind.set_ebias(0)
+    space = h5py.h5s.create_simple(file[name].shape)
+    del file[name]
+    h5py.h5d.create(file.id, name.encode(), kind, space)
+
+
 def link(file: h5py.File, name: str, target: Any) -> None:
     del file[name]
     file[name] = target
@@ -183,6 +192,7 @@ BAD_FILES: dict[str, tuple[Damage, str]] = {
     "a link in a circle": (lambda f: link(f, "phisTr", h5py.SoftLink("/phisTr")), "phisTr is a link"),
     "numbers elsewhere": (lambda f: external(f, "phisTr"), "phisTr lies in another file"),
     "numbers put together": (lambda f: virtual(f, "phisTr"), "phisTr lies in another file"),
+    "numbers of no known kind": (lambda f: odd_numbers(f, "phisTr"), "phisTr is damaged"),
     "more than there is memory": (
         lambda f: (f.pop("phisTr"), f.create_dataset("phisTr", (9, 1 << 40), "f8", chunks=(9, 1024))),
         "phisTr is an array (9, 1099511627776)",

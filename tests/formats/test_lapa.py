@@ -49,6 +49,7 @@ CONTENTS = {
     "byte-order mark": "\ufeff" + GOOD,
     "blank lines and blanks": "\n 3 \n\n1\t2\n 3.5   4 \n5 7\n\n",
     "no last line end": GOOD.strip(),
+    "a blank that no number may have": GOOD.replace("3\n", "3\x1e\n", 1),
 }
 
 
