@@ -41,7 +41,7 @@ def batch_folder(project: Path, batch: str) -> Path:
 def harmless(name: str) -> str:
     """The last part of a name, without characters that mean something to some system."""
     last = PurePosixPath(name.replace("\\", "/")).name
-    plain = _ODD.sub("_", last).lstrip(". ")[-120:].strip(" ").rstrip(".") or "file"
+    plain = _ODD.sub("_", last)[-120:].lstrip(". ").rstrip(". ") or "file"
     return f"_{plain}" if _DEVICES.match(plain) else plain
 
 

@@ -248,6 +248,7 @@ def test_addresses_of_this_machine_alone(address: str, only_here: bool) -> None:
         ("/etc/passwd", "passwd"),
         ("..", "file"),
         ("a\0b.png", "a_b.png"),
+        ("x" + "." * 60 + "y" * 100, "y" * 100),
     ],
 )
 def test_names_from_a_browser(name: str, kept: str) -> None:
