@@ -138,9 +138,11 @@ class Editor(Victim):
             return {**entry, "type": "command", "command": {"name": "accept"}}
         if what < 0.45:
             return {**entry, "type": "command", "command": {"name": "comment", "text": name}}
-        point, place = str(moment.randrange(68)), [moment.randrange(4000) / 8, moment.randrange(4000) / 8]
-        patch = {"xy": {point: place}, "state": {point: int(State.PLACED)}}
-        edit = {"id": f"edit {self._seq}", "label": "", "before": {}, "after": patch}
+        point, place = moment.randrange(68), [moment.randrange(4000) / 8, moment.randrange(4000) / 8]
+        there = page.places().get(point, made.points(0)[point])
+        before = {"xy": {str(point): [float(value) for value in there]}}
+        after = {"xy": {str(point): place}, "state": {str(point): int(State.PLACED)}}
+        edit = {"id": f"edit {self._seq}", "label": "", "before": before, "after": after}
         return {**entry, "type": "edit", "edit": edit}
 
     def _acknowledge(self, line: str) -> None:
@@ -178,7 +180,7 @@ def _stored(project: Project, key: int) -> list[Any]:
     first, *others = project.store.history(key)
     revisions = []
     for one in others:
-        moved = (one.landmarks.xy != first.landmarks.xy).any(axis=1)
+        moved = (abs(one.landmarks.xy - first.landmarks.xy) > 1e-6).any(axis=1)
         revisions.append([(i, *one.landmarks.xy[i]) for i in moved.nonzero()[0].tolist()])
     journal = project.store.journal.read(key, f"editor of {AUTHOR}")
     done = [] if journal is None else [one.edit["id"] for one in journal.done]
