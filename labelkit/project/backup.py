@@ -211,14 +211,19 @@ def _put(archive: zipfile.ZipFile, name: str, path: Path) -> _Entry:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
+    # RuntimeError asks for a password, NotImplementedError is about ways of packing that we never use.
+    damage = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError)
     try:
-        with zipfile.ZipFile(file) as archive:
-            yield archive
+        archive = zipfile.ZipFile(file)
     except FileNotFoundError as error:
         raise InputError(f"{file}: there is no such file") from error
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        # RuntimeError asks for a password, NotImplementedError is about ways of packing that we never use.
+    except (*damage, ValueError) as error:  # names in its table of contents that are no text
         raise InputError(f"{file}: is no labelkit backup, or is damaged ({error})") from error
+    with archive:
+        try:
+            yield archive
+        except damage as error:
+            raise InputError(f"{file}: is no labelkit backup, or is damaged ({error})") from error
 
 
 def _manifest(file: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
@@ -248,7 +253,7 @@ def _entries(file: Path, archive: zipfile.ZipFile, about: Mapping[str, Any]) -> 
         entries = {
             str(name): _Entry(int(one["size"]), str(one["sha256"])) for name, one in about["files"].items()
         }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{file}: is damaged (its manifest lists no files)") from error
     if sorted(names) != sorted([*entries, MANIFEST]):
         raise InputError(f"{file}: is damaged (it holds other files than its manifest lists)")

@@ -40,12 +40,19 @@ def load_scheme(scheme: str | Path | Scheme) -> Scheme:
         place = _builtin_folder() / f"{scheme}.json"
         return _builtin(place, place.stat().st_mtime_ns)
     path = Path(scheme)
-    if path.suffix != ".json" and not path.exists():
+    if path.suffix != ".json" and not _exists(path):
         known = ", ".join(builtin_schemes())
         raise SchemeError(
             f"no scheme is called {str(scheme)!r}; built in are {known}; else give a .json file"
         )
     return read_scheme(path)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have: too long, or with a zero byte
+        return False
 
 
 @lru_cache(maxsize=32)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from labelkit.errors import InputError
-from labelkit.landmarks import Annotation, Landmarks, State
+from labelkit.landmarks import Annotation, Landmarks, State, Visibility
 from labelkit.store import tables
 from labelkit.store.blobs import landmark_columns, numbers, points
 from labelkit.store.bulk import import_all
@@ -120,21 +120,24 @@ class AnnotationCalls(Part):
                 revision: scheme_at(connection, revision).scheme.name
                 for revision in {row.scheme_revision for row in rows}
             }
-        return [
-            Annotation(
-                face.face,
-                Landmarks(
-                    names[row.scheme_revision], points(row.xy), numbers(row.states), numbers(row.visibility)
-                ),
-                row.author,
-                row.time,
-                row.revision,
-                row.model,
-                row.source,
-                row.base_revision,
-            )
-            for row in rows
-        ]
+            return [
+                Annotation(
+                    face.face,
+                    Landmarks(
+                        names[row.scheme_revision],
+                        points(row.xy),
+                        numbers(row.states, State),
+                        numbers(row.visibility, Visibility),
+                    ),
+                    row.author,
+                    row.time,
+                    row.revision,
+                    row.model,
+                    row.source,
+                    row.base_revision,
+                )
+                for row in rows
+            ]
 
     def current(self, face_id: int, *, fill: bool = False) -> Landmarks:
         """What is known about a face, in the project's present scheme.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -31,9 +32,12 @@ def points(blob: bytes) -> Array:
     return np.frombuffer(blob, "<f8").reshape(-1, 2)
 
 
-def numbers(blob: bytes) -> NDArray[np.int8]:
-    """The (N,) small numbers in a BLOB."""
-    return np.frombuffer(blob, np.int8)
+def numbers(blob: bytes, kind: type[IntEnum]) -> NDArray[np.int8]:
+    """The (N,) small numbers in a BLOB, each of them one of ``kind``; raises ValueError for others."""
+    found = np.frombuffer(blob, np.int8)
+    if not np.isin(found, np.array(list(kind), np.int8)).all():
+        raise ValueError(f"numbers that stand for no {kind.__name__.lower()}")
+    return found
 
 
 def prediction_columns(prediction: Prediction) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, select
 
-from labelkit.landmarks import Landmarks, State
+from labelkit.landmarks import Landmarks, State, Visibility
 from labelkit.store import blobs
 from labelkit.store.part import chunks
 from labelkit.store.schemes import scheme_at
@@ -102,7 +102,7 @@ class _Draft:
 
     def say(self, row: Row[Any], places: NDArray[np.intp]) -> None:
         """Take over what an annotation says. A predicted point without a place says nothing."""
-        xy, state = blobs.points(row.xy), blobs.numbers(row.states)
+        xy, state = blobs.points(row.xy), blobs.numbers(row.states, State)
         by_person = state != State.PREDICTED
         withdrawn = row.source == WITHDRAWN
         counts = places >= 0
@@ -113,7 +113,7 @@ class _Draft:
         target = places[counts]
         self.xy[target] = xy[counts]
         self.state[target] = state[counts]
-        self.visibility[target] = blobs.numbers(row.visibility)[counts]
+        self.visibility[target] = blobs.numbers(row.visibility, Visibility)[counts]
         self.revision[target] = np.where(by_person[counts] | (not withdrawn), row.revision, 0)
 
     def guess(self, row: Row[Any], places: NDArray[np.intp]) -> None:

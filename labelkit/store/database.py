@@ -263,6 +263,8 @@ def in_one_line(path: Path) -> Iterator[None]:
         raise StoreError(path, "too many threads use it at the same time") from error
     except OSError as error:
         raise StoreError(path, f"cannot be written ({error.strerror})") from error
+    except UnicodeDecodeError as error:  # SQLite's word on a damaged schema, which quotes it
+        raise StoreError(path, _PROBLEMS[sqlite3.SQLITE_CORRUPT]) from error
     except OverflowError as error:  # an integer of more than 64 bits
         raise InputError(f"{path}: a number is too large ({error})") from error
 

@@ -20,7 +20,9 @@ FACES = select(faces, images.c.path).join(images, images.c.id == faces.c.image_i
 
 
 def stored_face(row: Row[Any]) -> StoredFace:
-    """The face in a row of `FACES`."""
+    """The face in a row of `FACES`; raises ValueError for what labelkit never writes."""
+    if not isinstance(row.path, str):
+        raise ValueError(f"a face in a photo without a path, number {row.image_id}")
     return StoredFace(
         row.id,
         row.image_id,

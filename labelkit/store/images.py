@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, case, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from labelkit.errors import InputError
+from labelkit.errors import InputError, StoreError
 from labelkit.store.checks import checked_path, checked_text
 from labelkit.store.part import Part, chunks
 from labelkit.store.tables import faces, images
@@ -66,7 +66,12 @@ class ImageCalls(Part):
             wanted.append(_WITHOUT_FACE)
         if unhashed:
             wanted.append(images.c.hash.is_(None))
-        return self._images(*wanted, limit=limit)
+        found = self._images(*wanted, limit=limit)
+        if found and found[-1].id <= after:  # or whoever walks through a damaged table would do so for ever
+            raise StoreError(
+                self._database.path, "is damaged (its photos are in no order); restore a backup copy"
+            )
+        return found
 
     def count_images(self) -> ImageCounts:
         """How many photos there are, and how many need attention."""
@@ -183,7 +188,9 @@ def _drop_targets(connection: Connection, paths: Mapping[int, str]) -> None:
 
 
 def stored_image(row: Row[Any]) -> StoredImage:
-    """The photo in a row of ``images``."""
+    """The photo in a row of ``images``; raises ValueError for what labelkit never writes."""
+    if not isinstance(row.path, str):
+        raise ValueError(f"a photo without a path, number {row.id}")
     return StoredImage(
         row.id,
         row.path,

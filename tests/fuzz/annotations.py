@@ -90,7 +90,9 @@ def _again(data: Dataset, name: str, folder: Path) -> None:
     found = read(out, name, scheme=data.scheme, images=images)
     if name == "dlib" and data.scheme is None:
         return  # how many points there are is told by those that are there: in another order by others
-    assert len(found) == len(data), (
+    # Faces that are nearer to each other than what is written of a number become one.
+    same = sum("is the same face as" in one.problem for one in found.report.left_out)
+    assert len(found) + same == len(data), (
         f"{name}: {len(data)} faces written, {len(found)} read: {found.report.left_out[:1]}"
     )
     if name == "csv":

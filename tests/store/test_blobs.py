@@ -26,8 +26,8 @@ def test_points_survive_to_the_last_bit(xy: np.ndarray, data: st.DataObject) -> 
     back = Landmarks(
         "made",
         blobs.points(columns["xy"]),
-        blobs.numbers(columns["states"]),
-        blobs.numbers(columns["visibility"]),
+        blobs.numbers(columns["states"], State),
+        blobs.numbers(columns["visibility"], Visibility),
     )
     assert back == Landmarks("made", xy, states, seen)
     assert columns["complete"] == int(all(state != State.PREDICTED for state in states))
@@ -37,6 +37,12 @@ def test_the_bytes_are_the_same_on_every_machine() -> None:
     columns = blobs.landmark_columns(Landmarks("made", [[1.5, -2.0]], State.PLACED, Visibility.SELF_OCCLUDED))
     assert columns["xy"] == struct.pack("<dd", 1.5, -2.0)
     assert (columns["states"], columns["visibility"]) == (b"\x01", b"\x03")
+
+
+@pytest.mark.parametrize(("stored", "kind"), [(b"\x00\x03", State), (b"\xff", State), (b"\x04", Visibility)])
+def test_numbers_that_stand_for_nothing_are_refused(stored: bytes, kind: type[State | Visibility]) -> None:
+    with pytest.raises(ValueError, match="stand for no"):
+        blobs.numbers(stored, kind)
 
 
 @pytest.mark.parametrize("bad", [math.inf, -math.inf])
