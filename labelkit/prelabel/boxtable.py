@@ -6,7 +6,7 @@ A CSV file with a heading and the columns, in any order,
                        as much of its end as tells it from the other photos
     x0 y0 x1 y1        the box in 0-based px
     kind               landmarks (if empty or not there), user or detector
-    source             optional: the scheme around whose points a ``landmarks`` box is drawn
+    source             optional: the built-in scheme around whose points a ``landmarks`` box is drawn
                        (if empty, the scheme that is asked for), or the detector's name
 
 and one row per face, so that a photo may stand in several rows. Other columns are ignored.
@@ -24,7 +24,7 @@ from labelkit.errors import BoxError, FormatError, SchemeError
 from labelkit.formats.plaintext import brief, is_number, read_lines
 from labelkit.geometry import Box, BoxKind
 from labelkit.images import ImageFile
-from labelkit.scheme import load_scheme
+from labelkit.scheme import builtin_schemes
 
 _SIDES = ("x0", "y0", "x1", "y1")
 
@@ -101,8 +101,9 @@ def _row(path: Path, line: int, row: Mapping[str | None, str | None]) -> BoxRow:
         raise FormatError(path, f"{brief(kind)} is no kind of box: {', '.join(get_args(BoxKind))}", line)
     source = (row.get("source") or "").strip() or None
     try:
-        if kind == "landmarks" and source is not None:
-            load_scheme(source)
+        # By its name alone: a table that somebody sent must not make us open whatever file it names.
+        if kind == "landmarks" and source is not None and source not in builtin_schemes():
+            raise SchemeError(f"no built-in scheme is called {brief(source)}; leave it empty for your own")
         x0, y0, x1, y1 = sides
         return BoxRow(image, Box(x0, y0, x1, y1, cast(BoxKind, kind), source), line)
     except (BoxError, SchemeError) as error:

@@ -88,8 +88,8 @@ def _again(data: Dataset, name: str, folder: Path) -> None:
         return
     images = folder / "out-photos" if name == "cofw" else folder
     found = read(out, name, scheme=data.scheme, images=images)
-    if name == "dlib" and data.scheme is None:
-        return  # how many points there are is told by those that are there: in another order by others
+    if name in ("dlib", "wflw") and data.scheme is None:
+        return  # how many points there are is guessed from what is there: otherwise in another order
     # Faces that are nearer to each other than what is written of a number become one.
     same = sum("is the same face as" in one.problem for one in found.report.left_out)
     assert len(found) + same == len(data), (

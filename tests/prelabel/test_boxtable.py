@@ -57,9 +57,12 @@ def test_a_table_without_columns_or_rows(tmp_path: Path, text: str, problem: str
         read_boxes(table(tmp_path, text))
 
 
-def test_a_scheme_that_is_not_known(tmp_path: Path) -> None:
-    path = table(tmp_path, "image,x0,y0,x1,y1,source\na.png,1,2,3,4,nix\n")
-    with pytest.raises(FormatError, match=r"boxes\.csv:2: no scheme is called 'nix'"):
+@pytest.mark.parametrize("source", ["nix", "/etc", "../mine.json", "x" * 300])
+def test_a_scheme_that_is_not_built_in_is_refused_and_no_file_of_that_name_opened(
+    tmp_path: Path, source: str
+) -> None:
+    path = table(tmp_path, f"image,x0,y0,x1,y1,source\na.png,1,2,3,4,{source}\n")
+    with pytest.raises(FormatError, match=r"boxes\.csv:2: no built-in scheme is called '"):
         read_boxes(path)
 
 
