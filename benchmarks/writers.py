@@ -27,25 +27,25 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
+
+from fake_model import Fake
 
 from labelkit.dataset import Dataset, Sample
 from labelkit.editor.session import EditSession
 from labelkit.errors import LabelkitError
 from labelkit.formats import read, write
-from labelkit.geometry import Array, Box, Crop, Similarity
+from labelkit.geometry import Array, Box
 from labelkit.images import ImageFile
 from labelkit.landmarks import Face, Landmarks
-from labelkit.prediction import Prediction
 from labelkit.prelabel import work as prelabelling
 from labelkit.project import Project
 from labelkit.project.editing import open_desk
-from labelkit.scheme import Scheme, load_scheme
+from labelkit.scheme import load_scheme
 from labelkit.store import database
 
 PHOTOS = 24
@@ -172,30 +172,6 @@ def import_(folder: Path, who: int, say: Say) -> None:
                 return f"import {project.import_annotations(file, author=f'p{who}').read}"
 
             attempt(store, say)
-
-
-@dataclass
-class Result:
-    boxes: tuple[Box, ...]
-    predictions: list[Prediction]
-    looks: list[bytes]
-    problem: str | None = None
-
-
-class Fake:
-    """A model that needs no photo."""
-
-    def __init__(self, name: str) -> None:
-        self.id = name
-
-    def __call__(
-        self, photos: Iterable[tuple[ImageFile, tuple[Box, ...] | None]], scheme: Scheme
-    ) -> Iterator[Result]:
-        for _, given in photos:
-            boxes = given or (Box(100, 100, 300, 300, "detector", "fake", 0.9),)
-            crop = Crop(Similarity(50.0, 0.0, 200.0, 200.0))
-            said = Prediction(crop.points_to_image(scheme.plane), self.id, crop, scheme.name)
-            yield Result(boxes, [said] * len(boxes), [bytes(64)] * len(boxes))
 
 
 def prelabel(folder: Path, who: int, say: Say) -> None:
